@@ -119,7 +119,7 @@ soak: deps
 # Built as for the tests, as the demo is.
 game: deps
 	cargo test --workspace --no-run $(CARGO_FLAGS)
-	$(CARGO_TARGET_DIR)/release/cairn-game --seconds $(SECONDS) --seed $(SEED)
+	$(CARGO_TARGET_DIR)/release/cairn-game --variant all --seconds $$(($(SECONDS) / 4)) --seed $(SEED)
 
 # Built as for the tests: alone it would ask other features of its dependencies, and
 # compile RocksDB a second time.

@@ -88,10 +88,9 @@ impl Call {
             bytes
         };
         match self {
-            Self::RegisterProvider { public_key, stake } => of(
-                0,
-                &("/ip4/127.0.0.1/tcp/1", public_key.to_vec(), *stake),
-            ),
+            Self::RegisterProvider { public_key, stake } => {
+                of(0, &("/ip4/127.0.0.1/tcp/1", public_key.to_vec(), *stake))
+            }
             Self::Establish {
                 provider,
                 terms,
@@ -128,13 +127,15 @@ impl Call {
                 commitment,
                 nonce,
                 signatures,
-            } => match nonce {
-                Some(nonce) => of(30, &(*bucket, *commitment, *nonce, signatures.clone())),
-                None => of(30, &(*bucket, *commitment, signatures.clone())),
+            } => match variant.has_nonce() {
+                // What was signed without a nonce is no signature there, whatever is said.
+                true => {
+                    let nonce = nonce.unwrap_or_default();
+                    of(30, &(*bucket, *commitment, nonce, signatures.clone()))
+                }
+                false => of(30, &(*bucket, *commitment, signatures.clone())),
             },
-            Self::ExtendCheckpoint { bucket, signatures } => {
-                of(31, &(*bucket, signatures.clone()))
-            }
+            Self::ExtendCheckpoint { bucket, signatures } => of(31, &(*bucket, signatures.clone())),
             Self::ProviderCheckpoint {
                 bucket,
                 commitment,
@@ -166,8 +167,8 @@ impl Call {
                     return of(42, &(*bucket, *provider, root, start, *location, signature));
                 }
                 let mut bytes = of(42, &(*bucket, *provider, *commitment, *location));
-                if let Some(nonce) = nonce {
-                    nonce.encode_to(&mut bytes);
+                if variant.has_nonce() {
+                    nonce.unwrap_or_default().encode_to(&mut bytes);
                 }
                 signature.encode_to(&mut bytes);
                 bytes

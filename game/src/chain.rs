@@ -14,8 +14,8 @@ use codec::Encode;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::BoxStream;
-use sp_crypto_hashing::twox_128;
 use sp_core::storage::Storage;
+use sp_crypto_hashing::twox_128;
 use sp_state_machine::BasicExternalities;
 
 /// The anchor block of each chain's first block.
@@ -148,13 +148,7 @@ impl Chain {
         self.queued.push(Action::Root(action));
     }
 
-    fn push(
-        &mut self,
-        anchor: u32,
-        storage: Storage,
-        slashes: Vec<Slash>,
-        included: Vec<usize>,
-    ) {
+    fn push(&mut self, anchor: u32, storage: Storage, slashes: Vec<Slash>, included: Vec<usize>) {
         let number = self.first_number() + u32::try_from(self.blocks.len()).unwrap();
         let hash = blake2_256(&(self.name, number, self.forks).encode());
         let head = Head {
@@ -328,8 +322,13 @@ impl Chain {
 
     /// Returns a block's head and its parent's hash.
     pub(crate) fn header_at(&self, hash: H256) -> Option<(Head, H256)> {
-        let place = self.blocks.iter().rposition(|block| block.head.hash == hash)?;
-        let parent = place.checked_sub(1).map(|parent| self.blocks[parent].head.hash);
+        let place = self
+            .blocks
+            .iter()
+            .rposition(|block| block.head.hash == hash)?;
+        let parent = place
+            .checked_sub(1)
+            .map(|parent| self.blocks[parent].head.hash);
         Some((self.blocks[place].head, parent.unwrap_or_default()))
     }
 
@@ -353,6 +352,17 @@ impl Chain {
     /// Returns the rows of the last head that the node has reported.
     pub(crate) fn reported_rows(&self) -> Rows<'_> {
         self.rows_of(&self.blocks[self.reported])
+    }
+
+    /// Returns a value of the best block's state.
+    pub(crate) fn raw(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.blocks.last()?.storage.top.get(key).cloned()
+    }
+
+    /// Returns the provider's stake at the last finalized block.
+    pub(crate) fn stake(&self) -> Option<u128> {
+        let rows = self.rows_of(&self.blocks[self.finalized]);
+        rows.stake(&Actor::Us.account())
     }
 
     /// Returns all slashes of the provider up to the last finalized block.

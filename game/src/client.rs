@@ -13,14 +13,21 @@ use cairn_chain::{
 use cairn_chain_metadata::ChainState;
 use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules,
-};
+use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules};
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// The errors of wrong answers, on the chain that does not slash for them.
+const WRONG_ANSWERS: [&str; 5] = [
+    "InvalidChallengeProof",
+    "InvalidDeletionProof",
+    "InvalidSignature",
+    "LeafBeyondCanonical",
+    "NoSnapshot",
+];
 
 /// The provider's connection to a chain.
 pub(crate) struct GameClient {
@@ -71,8 +78,13 @@ impl GameClient {
         let mut signature_log = self.signature_log.lock();
         match submission {
             Submission::Response { id, .. } => {
-                if let Judgement::Slashed(reason) = self.chain.lock().judge(*id, call) {
-                    signature_log.record_false_submission(reason);
+                match self.chain.lock().judge(*id, call) {
+                    Judgement::Slashed(reason) => signature_log.record_false_submission(reason),
+                    // It costs only the fee, and is false all the same.
+                    Judgement::Refused(error) if WRONG_ANSWERS.contains(&&*error) => {
+                        signature_log.record_false_submission(None);
+                    }
+                    Judgement::Refused(_) | Judgement::Accepted => {}
                 }
             }
             Submission::Checkpoint {

@@ -5,15 +5,13 @@
 
 mod state;
 
-pub(crate) use state::{Rows, challenge_key, item_key, row_key};
 use state::DEFAULT_WINDOW;
+pub(crate) use state::{Rows, challenge_key, item_key, row_key};
 
 use crate::actors::{Actor, UNIT};
-use cairn_primitives::challenge::{
-    AccountId, ChallengeId, ChunkLocation, Role, SlashReason,
-};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::onchain::{Agreement, RegisteredKey};
+use cairn_primitives::onchain::Agreement;
 use cairn_primitives::{BucketId, Commitment, H256, Sequence};
 use codec::{Decode, DecodeAll, Encode};
 use frame_support::traits::Hooks;
@@ -25,6 +23,8 @@ use std::sync::OnceLock;
 
 /// The initial balance of each account.
 const INITIAL_BALANCE: u128 = 1_000_000 * UNIT;
+/// The relay block of a chain that counts in its own blocks.
+const FAR_RELAY_BLOCK: u32 = 25_000_000;
 /// The version of metadata that the runtimes are asked for.
 pub(crate) const METADATA_VERSION: u32 = 15;
 
@@ -38,10 +38,7 @@ pub(crate) struct Periods {
 
 /// A bucket's row.
 pub(crate) struct BucketRow {
-    pub(crate) members: Vec<(AccountId, Role)>,
-    pub(crate) min_providers: u32,
     pub(crate) primary_providers: Vec<AccountId>,
-    pub(crate) frozen_start_seq: Option<Sequence>,
     pub(crate) snapshot: Option<BucketSnapshot>,
     /// The nonce that the snapshot's signers signed.
     pub(crate) nonce: Option<u64>,
@@ -50,7 +47,9 @@ pub(crate) struct BucketRow {
 impl BucketRow {
     /// Returns a provider's place among the primary ones.
     pub(crate) fn place_of(&self, provider: &AccountId) -> Option<usize> {
-        self.primary_providers.iter().position(|one| one == provider)
+        self.primary_providers
+            .iter()
+            .position(|one| one == provider)
     }
 
     /// Returns the last checkpoint, if a provider signed it.
@@ -58,12 +57,6 @@ impl BucketRow {
         let place = self.place_of(provider)?;
         self.snapshot.as_ref().filter(|last| last.signed_by(place))
     }
-}
-
-/// A provider's row.
-pub(crate) struct ProviderRow {
-    pub(crate) key: RegisteredKey,
-    pub(crate) stake: u128,
 }
 
 /// A challenge's row.
@@ -110,7 +103,8 @@ pub(crate) trait Face: Sync {
     fn add_primary(&self, bucket: BucketId, provider: &AccountId, expires_at: u32);
 
     fn bucket(&self, row: &[u8]) -> Option<BucketRow>;
-    fn provider(&self, row: &[u8]) -> Option<ProviderRow>;
+    /// Returns the stake in a provider's row.
+    fn stake(&self, row: &[u8]) -> Option<u128>;
     fn with_key(&self, row: &[u8], key: [u8; 32]) -> Option<Vec<u8>>;
     fn agreement(&self, row: &[u8]) -> Option<Agreement>;
     fn challenge(&self, row: &[u8]) -> Option<ChallengeRow>;
@@ -168,8 +162,11 @@ macro_rules! face {
 
                 fn metadata(&self) -> &'static [u8] {
                     static METADATA: OnceLock<Vec<u8>> = OnceLock::new();
+                    // Constants that the state may change are read from it.
                     METADATA.get_or_init(|| {
-                        Runtime::metadata_at_version(METADATA_VERSION).unwrap().to_vec()
+                        let metadata = BasicExternalities::default()
+                            .execute_with(|| Runtime::metadata_at_version(METADATA_VERSION));
+                        metadata.unwrap().to_vec()
                     })
                 }
 
@@ -182,7 +179,7 @@ macro_rules! face {
                             ..Default::default()
                         },
                         parachain_system: runtime::parachain::GenesisConfig {
-                            relay_block: anchor,
+                            relay_block: if $relay_clock { anchor } else { FAR_RELAY_BLOCK },
                             parameters: runtime::genesis::Parameters {
                                 challenge_timeout: Some(periods.challenge),
                                 settlement_timeout: Some(periods.settlement),
@@ -238,8 +235,9 @@ macro_rules! face {
                 }
 
                 fn dry_run(&self, arguments: &[u8]) -> Vec<u8> {
-                    type Arguments = (runtime::OriginCaller, RuntimeCall, u32);
-                    let (origin, call, _) = Arguments::decode_all(&mut &arguments[..]).unwrap();
+                    // The version of XCM that follows, where there is one, changes nothing.
+                    type Arguments = (runtime::OriginCaller, RuntimeCall);
+                    let (origin, call) = Arguments::decode(&mut &arguments[..]).unwrap();
                     System::reset_events();
                     let result = call.dispatch(origin.into());
                     let events = System::read_events_no_consensus();
@@ -281,14 +279,8 @@ macro_rules! face {
                     let row = pallet::types::Bucket::<Runtime>::decode_all(&mut &row[..]).ok()?;
                     let nonce = None;
                     $(let nonce = nonce.or(row.snapshot.as_ref().map(|last| last.$nonce));)?
-                    let members = row.members.iter();
                     Some(BucketRow {
-                        members: members
-                            .map(|member| (account(&member.account), recode(member.role)))
-                            .collect(),
-                        min_providers: row.min_providers,
                         primary_providers: row.primary_providers.iter().map(account).collect(),
-                        frozen_start_seq: row.frozen_start_seq.map(Sequence),
                         snapshot: row.snapshot.map(|last| BucketSnapshot {
                             commitment: recode::<Commitment>(last.commitment()),
                             checkpoint_block: last.checkpoint_block,
@@ -298,13 +290,9 @@ macro_rules! face {
                     })
                 }
 
-                fn provider(&self, row: &[u8]) -> Option<ProviderRow> {
+                fn stake(&self, row: &[u8]) -> Option<u128> {
                     type Row = pallet::types::ProviderInfo<Runtime>;
-                    let row = Row::decode_all(&mut &row[..]).ok()?;
-                    Some(ProviderRow {
-                        key: RegisteredKey(row.public_key.to_vec()),
-                        stake: row.stake,
-                    })
+                    Row::decode_all(&mut &row[..]).ok().map(|row| row.stake)
                 }
 
                 fn with_key(&self, row: &[u8], key: [u8; 32]) -> Option<Vec<u8>> {

@@ -47,7 +47,9 @@ impl Violation {
             Self::StakeLost { reason, .. } => format!("stake lost, {}", reason_name(*reason)),
             Self::Contradiction { .. } => "contradiction".into(),
             Self::Unanswerable { .. } => "unanswerable".into(),
-            Self::FalseSubmission { reason } => format!("false submission, {}", reason_name(*reason)),
+            Self::FalseSubmission { reason } => {
+                format!("false submission, {}", reason_name(*reason))
+            }
             Self::NoAlarm { .. } => "silence".into(),
             Self::Broken { .. } => "broken".into(),
         }
@@ -68,7 +70,11 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StakeLost { reason, challenge } => {
-                write!(f, "the stake is lost ({}): {challenge}", reason_name(*reason))
+                write!(
+                    f,
+                    "the stake is lost ({}): {challenge}",
+                    reason_name(*reason)
+                )
             }
             Self::Contradiction { what } => write!(f, "a contradiction was signed: {what}"),
             Self::Unanswerable { what } => write!(f, "signed but unanswerable: {what}"),

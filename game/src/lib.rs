@@ -1,9 +1,10 @@
 //! A game for a provider's stake: a seeded, adversarial simulation.
 //!
-//! The provider is real: its workers, its buckets on disk, its index. So is the chain: the
-//! reference pallet's own code, run over blocks that the game makes. Everybody else is the
-//! opponent, who has every key but the provider's and every signature ever given, and sees the pool
-//! before the next block.
+//! The provider is real: its workers, its buckets on disk, its index, its reader of the chain by
+//! metadata. So is the chain: the runtime's own code, in each of its variants, run over blocks that
+//! the game makes. Everybody else is the opponent, who has every key but the provider's and every
+//! signature ever given, and sees the pool before the next block. A sudo key and migrations are
+//! the opponent's as far as the provider can withstand them.
 //!
 //! ```text
 //! seed ─► script of moves ─► world: provider ⇄ chain(s), disk, operator ─► verdict
@@ -18,8 +19,11 @@
 //! The operator acts only on alarms, some blocks after they are raised. The node misbehaves for a
 //! bounded time only. Neither is part of the property: without them no provider could satisfy it.
 //!
-//! Not covered: replicas and payments, which the pallet lacks; leaves with padding slots, which the
-//! chain makes unanswerable; a lying node; and a full disk, which has tests of its own.
+//! Older variants take some stake for an answer, and for a missed window: that is no loss.
+//!
+//! Not covered: replicas and payments; signed extrinsics, their nonces and fees, and upgrades of a
+//! running chain, which tests of a real node cover; leaves with padding slots, which the chain
+//! makes unanswerable; a lying node; and a full disk, which has tests of its own.
 
 #![forbid(unsafe_code)]
 
@@ -47,5 +51,5 @@ mod world;
 pub use game_result::{GameResult, Violation};
 pub use moves::{Move, MoveKind, Script};
 pub use script_generator::script_of;
-pub use variant::Variant;
 pub use search::{Finding, Report, SearchConfig, replay, search};
+pub use variant::Variant;

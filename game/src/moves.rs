@@ -110,6 +110,18 @@ move_kinds! {
     Accept = "accept",
     /// The operator repairs a bucket.
     Repair = "repair",
+    /// The chain's operators change the challenge period.
+    SetPeriod = "period",
+    /// The anchor block jumps.
+    Jump = "jump",
+    /// Challenges vanish without an event, with their bucket or by a migration.
+    DropChallenges = "drop-challenges",
+    /// Another key is registered for the provider for a while.
+    OtherKey = "other-key",
+    /// A row does not decode for a while.
+    SpoilRow = "spoil",
+    /// A bucket's windows change, or a missed one is reported.
+    Windows = "windows",
     /// The provider runs on another chain for a while.
     OtherChain = "other-chain",
 }

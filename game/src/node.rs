@@ -115,9 +115,7 @@ impl NodeState for GameNode {
                 "StorageProviderApi_current_anchor_block" if !chain.variant.is_deployed() => {
                     Some(chain.header_at(at)?.0.anchor.encode())
                 }
-                "DryRunApi_dry_run_call" => {
-                    Some(over_copy(storage, || face.dry_run(&arguments)))
-                }
+                "DryRunApi_dry_run_call" => Some(over_copy(storage, || face.dry_run(&arguments))),
                 "TransactionPaymentApi_query_info" => {
                     Some(over_copy(storage, || face.fee(&arguments)))
                 }

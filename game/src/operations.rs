@@ -164,13 +164,6 @@ pub(crate) fn delete(
     }
 }
 
-/// Returns true if the provider reports that something signed of a bucket was released, so that it
-/// must not be agreed to again.
-pub(crate) fn has_released(process: &ProviderProcess, id: BucketId) -> bool {
-    let let_go = process.provider().tombstones(id);
-    let_go.is_ok_and(|let_go| let_go.has_any())
-}
-
 /// `cairn bucket accept`, without force.
 pub(crate) fn accept(process: &ProviderProcess, id: BucketId) -> Result<(), Refusal> {
     process

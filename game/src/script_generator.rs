@@ -53,6 +53,12 @@ const SINGLE_MOVES: &[(MoveKind, u32)] = &[
     (MoveKind::DamageFile, 1),
     (MoveKind::Accept, 2),
     (MoveKind::Repair, 1),
+    (MoveKind::SetPeriod, 2),
+    (MoveKind::Jump, 2),
+    (MoveKind::DropChallenges, 1),
+    (MoveKind::OtherKey, 1),
+    (MoveKind::SpoilRow, 2),
+    (MoveKind::Windows, 2),
     (MoveKind::OtherChain, 1),
 ];
 
@@ -145,6 +151,40 @@ const PLANS: &[&[PlannedMove]] = &[
         (MoveKind::Put, Some(255), None),
         (MoveKind::Blocks, Some(5), None),
     ],
+    // The challenge period is lowered while nothing binds the provider, and raised again.
+    &[
+        (MoveKind::Put, None, None),
+        (MoveKind::Collect, None, None),
+        (MoveKind::SetPeriod, Some(0), None),
+        (MoveKind::WaitOut, None, None),
+        (MoveKind::Prune, None, None),
+        (MoveKind::SetPeriod, Some(2), None),
+        (MoveKind::SubmitOld, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::Blocks, Some(7), None),
+    ],
+    // Several challenges with one deadline, some of them answered later.
+    &[
+        (MoveKind::Collect, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::Blocks, Some(7), None),
+    ],
+    // Challenges vanish, or cannot be read for a while.
+    &[
+        (MoveKind::Collect, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::SpoilRow, None, Some(0)),
+        (MoveKind::Blocks, Some(7), None),
+        (MoveKind::DropChallenges, None, Some(0)),
+        (MoveKind::Prune, None, None),
+        (MoveKind::Blocks, Some(4), None),
+    ],
     // Requests for signatures in two windows, with new leaves in between.
     &[
         (MoveKind::AccompliceAgrees, None, None),
@@ -210,6 +250,8 @@ const fn takes_bucket(kind: MoveKind) -> bool {
             | Repair
             | RequestSignature
             | SubmitWindow
+            | SpoilRow
+            | Windows
     )
 }
 

@@ -108,7 +108,10 @@ impl fmt::Display for Finding {
             violation,
             ..
         } = self;
-        writeln!(f, "{variant}, seed {seed} was lost after {after:.1?}: {violation}")?;
+        writeln!(
+            f,
+            "{variant}, seed {seed} was lost after {after:.1?}: {violation}"
+        )?;
         for line in &self.played.log {
             write!(f, "\n{line}")?;
         }

@@ -44,11 +44,7 @@ pub(crate) struct SignatureLog {
 
 impl SignatureLog {
     /// Records a signature if it is the provider's.
-    pub(crate) fn record(
-        &mut self,
-        request: &CheckpointRequest,
-        signature: &MultiSignature,
-    ) {
+    pub(crate) fn record(&mut self, request: &CheckpointRequest, signature: &MultiSignature) {
         if self.all.iter().any(|one| one.request() == *request) {
             return;
         }

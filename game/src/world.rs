@@ -9,24 +9,26 @@ mod extrinsics;
 mod node;
 mod operator;
 mod process;
+mod root_moves;
 mod violations;
 
 use crate::actors::Actor;
 use crate::chain::{Chain, FIRST_ANCHOR};
-use crate::node::Activity;
 use crate::copies::{BasePathContents, BasePathCopy, MovedBucket};
-use crate::game_result::{GameResult, Violation};
-use agreements::accomplice_terms;
-use crate::moves::{Move, MoveKind, Script};
-use crate::provider_process::{ProviderProcess, runtime};
 use crate::face::Periods;
+use crate::game_result::{GameResult, Violation};
+use crate::moves::{Move, MoveKind, Script};
+use crate::node::Activity;
+use crate::provider_process::{ProviderProcess, runtime};
 use crate::signature_log::SignatureLog;
 use crate::variant::Variant;
+use agreements::accomplice_terms;
 use cairn_primitives::challenge::ChallengeId;
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::terms::SignedTerms;
 use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
+use root_moves::Reversal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,6 +78,8 @@ pub(crate) struct World {
     signature_log: Arc<Mutex<SignatureLog>>,
     /// The terms that the provider signed.
     terms: Vec<SignedTerms>,
+    /// Changes by root that are taken back.
+    reversals: Vec<Reversal>,
     /// The last nonce of the accomplice's terms.
     accomplice_nonce: u64,
     mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
@@ -189,6 +193,7 @@ impl World {
             other: shared(other),
             signature_log: Arc::default(),
             terms: Vec::new(),
+            reversals: Vec::new(),
             accomplice_nonce: 0,
             mirror: Arc::default(),
             activity: Arc::default(),
@@ -276,6 +281,7 @@ impl World {
             self.fault_budget = (self.fault_budget + 1).min(6);
         }
         self.advance_time(step);
+        self.revert_due(false);
         let before = self.front_run();
         let became = self.chain.lock().block(step, before);
         for (submission, result) in became {
@@ -295,7 +301,6 @@ impl World {
             chain.finalize(FINALITY_LAG);
         }
         self.run_until_idle();
-        self.observe_anchor();
         self.check();
         self.handle_alarms();
     }
@@ -312,6 +317,8 @@ impl World {
             self.start();
         }
         self.chain.lock().node.delay = 0;
+        self.revert_due(true);
+        self.block(1);
         let all = self.signature_log.lock().commitments();
         // If there are many, the oldest and the newest ones.
         let places = match all.len() {
@@ -329,11 +336,18 @@ impl World {
             self.block(1);
             self.challenge_snapshot(all[place].bucket, 0);
         }
-        for _ in 0..PERIOD + 4 {
-            if self.is_over() {
-                return;
+        // Until the last deadline has passed.
+        for _ in 0..2 * PERIOD + 4 {
+            let is_quiet = self.chain.lock().open_challenges().is_empty();
+            if self.is_over() || is_quiet {
+                break;
             }
             self.block(1);
+        }
+        for _ in 0..4 {
+            if !self.is_over() {
+                self.block(1);
+            }
         }
     }
 
@@ -389,6 +403,12 @@ impl World {
             MoveKind::DamageFile => self.damage(a, b),
             MoveKind::Accept => self.accept(a),
             MoveKind::Repair => self.repair(a),
+            MoveKind::SetPeriod => self.set_period(a),
+            MoveKind::Jump => self.jump(a),
+            MoveKind::DropChallenges => self.drop_challenges(a, b),
+            MoveKind::OtherKey => self.other_key(a),
+            MoveKind::SpoilRow => self.spoil(a, b),
+            MoveKind::Windows => self.windows(a, b),
             MoveKind::OtherChain => self.other_chain(a),
         }
     }

@@ -4,13 +4,10 @@ use cairn_game::{Variant, replay, script_of};
 
 #[test]
 fn a_replay_is_identical() {
-    for seed in 1..6 {
+    for (seed, variant) in (1..).zip(Variant::ALL) {
         let script = script_of(seed);
-        let (once, again) = (
-            replay(Variant::Current, &script),
-            replay(Variant::Current, &script),
-        );
-        assert_eq!(once.log, again.log, "seed {seed}");
-        assert_eq!(once.violation, again.violation, "seed {seed}");
+        let (once, again) = (replay(variant, &script), replay(variant, &script));
+        assert_eq!(once.log, again.log, "{variant}, seed {seed}");
+        assert_eq!(once.violation, again.violation, "{variant}, seed {seed}");
     }
 }

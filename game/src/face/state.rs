@@ -1,13 +1,13 @@
 //! A block's state as the game reads it: keys by hand, values with the runtime's own types.
 
-use super::{BucketRow, ChallengeRow, Face, ProviderRow};
+use super::{BucketRow, ChallengeRow, Face};
 use crate::variant::Variant;
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::{Agreement, CheckpointWindow, OpenChallenge};
 use codec::{Decode, Encode};
-use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
 use sp_core::storage::Storage;
+use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
 
 /// The windows of buckets without windows of their own.
 pub(crate) const DEFAULT_WINDOW: CheckpointWindow = CheckpointWindow {
@@ -48,9 +48,9 @@ impl<'s> Rows<'s> {
         self.storage.top.get(key).map(Vec::as_slice)
     }
 
-    pub(crate) fn provider(&self, who: &AccountId) -> Option<ProviderRow> {
-        self.face()
-            .provider(self.value(&row_key("Providers", &[&who.0]))?)
+    pub(crate) fn stake(&self, who: &AccountId) -> Option<u128> {
+        let row = self.value(&row_key("Providers", &[&who.0]))?;
+        self.face().stake(row)
     }
 
     pub(crate) fn bucket(&self, id: BucketId) -> Option<BucketRow> {

@@ -39,14 +39,6 @@ pub(super) fn accomplice_terms(anchor: u32, nonce: u64, duration: u32) -> Call {
 }
 
 impl World {
-    /// Tells the provider the anchor block, as its worker for terms does.
-    pub(super) fn observe_anchor(&self) {
-        if let Some(process) = &self.process {
-            let anchor = self.chain.lock().reported_head().anchor;
-            process.provider().observe_anchor(anchor);
-        }
-    }
-
     /// Makes a bucket: by an agreement with the provider, or with the accomplice.
     pub(super) fn create_on_chain(&mut self, a: u8, b: u8) {
         if self.chain.lock().bucket_count() >= MAX_BUCKETS {
@@ -186,9 +178,10 @@ impl World {
             let agreement = chain.rows().agreement(id, &Actor::Us.account());
             (agreement, chain.best().anchor)
         };
+        let period = self.chain.lock().rows().period("ChallengeTimeout");
         let over = agreement.map_or(now, |agreement| agreement.expires_at.max(now));
         let settles = b.is_multiple_of(2);
-        let until = over + super::PERIOD + 3 + u32::from(b % 4);
+        let until = over + period + 3 + u32::from(b % 4);
         self.log_event(format!("blocks to {until}"));
         let mut is_settled = false;
         while self.chain.lock().best().anchor < until && !self.is_over() {

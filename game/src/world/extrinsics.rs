@@ -68,7 +68,9 @@ impl World {
             (Actor::Accomplice.account(), accomplice),
         ];
         let Some(row) = row else { return Vec::new() };
-        let now = both.into_iter().filter(|(who, _)| row.place_of(who).is_some());
+        let now = both
+            .into_iter()
+            .filter(|(who, _)| row.place_of(who).is_some());
         now.collect()
     }
 
@@ -98,7 +100,10 @@ impl World {
         let signed = operations::sign_again(process, id);
         self.record_signed(id, signed);
         let all = self.signature_log.lock().all.clone();
-        let newest = all.iter().rev().find(|one| one.bucket == id && one.window.is_none());
+        let newest = all
+            .iter()
+            .rev()
+            .find(|one| one.bucket == id && one.window.is_none());
         if let Some(signed) = newest {
             self.submit_old(signed, true);
         }
@@ -128,10 +133,7 @@ impl World {
         };
         let signatures = self.sign_by_primaries(&signed.request(), &signed.signature);
         self.log_event(format!("the checkpoint of bucket {bucket} is extended"));
-        self.call(
-            Actor::Admin,
-            Call::ExtendCheckpoint { bucket, signatures },
-        );
+        self.call(Actor::Admin, Call::ExtendCheckpoint { bucket, signatures });
     }
 
     pub(super) fn submit_window(&mut self, a: u8) {
@@ -187,9 +189,7 @@ impl World {
                 self.log_event(format!(
                     "the accomplice is given a signature, window {window:?}"
                 ));
-                self.signature_log
-                    .lock()
-                    .record(&request, &signature);
+                self.signature_log.lock().record(&request, &signature);
             }
             Err(refusal) => self.log_event(format!("the accomplice is refused: {refusal}")),
         }

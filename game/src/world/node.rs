@@ -2,6 +2,7 @@
 //! deadline.
 
 use super::World;
+use super::root_moves::MIN_TIME_LEFT;
 use crate::chain::Query;
 
 /// The age in anchor blocks at which an open challenge stops further faults until it is answered or
@@ -13,14 +14,14 @@ impl World {
     pub(super) fn can_add_faults(&self) -> bool {
         let chain = self.chain.lock();
         let now = chain.best().anchor;
-        chain
-            .open_challenges()
-            .iter()
-            .all(|challenge| now.saturating_sub(challenge.asked_at) <= MAX_CALM_AGE)
+        chain.open_challenges().iter().all(|challenge| {
+            now.saturating_sub(challenge.asked_at) <= MAX_CALM_AGE
+                && challenge.id.deadline >= now + MIN_TIME_LEFT
+        })
     }
 
     /// Takes N blocks of faults from the budget, if there is time and budget for them.
-    fn take_fault_budget(&mut self, blocks: u32) -> Option<u32> {
+    pub(super) fn take_fault_budget(&mut self, blocks: u32) -> Option<u32> {
         if !self.can_add_faults() || self.fault_budget < blocks {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use super::describe::describe_signature;
 use super::{MAX_LEAVES_CHECKED, MAX_SILENT_CHECKS, World};
-use crate::actors::Actor;
+use crate::actors::{Actor, STAKE};
 use crate::face::Slash;
 use crate::game_result::Violation;
 use crate::operations;
@@ -24,6 +24,15 @@ impl World {
         if let Some(slash) = slashed {
             self.on_slashed(slash);
         }
+        // On older chains, answers and missed windows cost some.
+        let (stake, costs) = {
+            let chain = self.chain.lock();
+            (chain.stake(), !chain.variant.has_visibility())
+        };
+        if stake.is_some_and(|stake| stake != STAKE) && !costs && slashed.is_none() {
+            let what = "the stake is less, without a slash".into();
+            self.fail(Violation::Broken { what });
+        }
         self.check_alarms();
     }
 
@@ -36,7 +45,9 @@ impl World {
         };
         let signed_root = (challenge.mmr_root, challenge.start_seq.0);
         // A proof must never be wrong; other answers for destroyed data may be.
-        if reason != Some(SlashReason::InvalidProof) && !self.exists(challenge.bucket_id, &signed_root) {
+        if reason != Some(SlashReason::InvalidProof)
+            && !self.exists(challenge.bucket_id, &signed_root)
+        {
             self.log_event("the stake is lost, with data that the operator itself had destroyed");
             self.is_void = true;
             return;
