@@ -8,8 +8,6 @@ use sp_crypto_hashing::blake2_256;
 use subxt::dynamic::Value;
 use subxt::ext::scale_encode::EncodeAsType;
 
-/// Anchor blocks that terms made here are valid for: less than any chain's limit.
-const VALID_FOR: u32 = 20;
 
 /// What precedes primary terms when they are hashed to be signed.
 const PRIMARY_TERMS: &[u8] = b"primary-term-v1:";
@@ -118,12 +116,18 @@ impl Chain {
         max_bytes: u64,
         duration: u32,
     ) -> Result<u64, UserError> {
+        // As long as the chain allows, less what passes until the block: a busy machine seals
+        // many blocks meanwhile.
+        let limit = self.constant(STORAGE, "RequestTimeout").await?;
+        let limit = u32::try_from(values::number(&limit)?)
+            .map_err(|error| UserError::metadata("RequestTimeout", error))?;
+        let valid_for = limit.saturating_sub(limit >> 2);
         let terms = Terms {
             owner: owner.account(),
             max_bytes,
             duration,
             price_per_byte: 0,
-            valid_until: self.anchor().await?.saturating_add(VALID_FOR),
+            valid_until: self.anchor().await?.saturating_add(valid_for),
             nonce: self.last_nonce(provider).await?.saturating_add(1),
             bucket: None,
         };

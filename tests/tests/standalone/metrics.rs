@@ -117,6 +117,12 @@ fn the_manual_names_only_existing_flags() {
         &["bucket", "delete"],
         &["bucket", "import"],
         &["bucket", "sign-unprovable"],
+        &["chain", "inspect"],
+        &["doctor"],
+        &["setup"],
+        &["provider", "announce"],
+        &["provider", "leave"],
+        &["provider", "settings"],
     ]
     .map(help)
     .concat();
