@@ -189,8 +189,9 @@ fn open_challenges_survive_until_the_step_that_drops_them() {
         d::Executive::finalize_block();
 
         n::begin(3);
-        // What was left of the period is now counted in the relay chain's blocks.
-        let deadline = n::StorageProvider::current_anchor_block() + PERIOD - 2;
+        // What was left of the period after the last block of the old runtime is now counted in
+        // the relay chain's blocks.
+        let deadline = n::StorageProvider::current_anchor_block() + PERIOD - 1;
         let open: Vec<_> = n::pallet::Challenges::<n::Runtime>::iter_keys().collect();
         assert_eq!(open.len(), 3, "{open:?}");
         assert!(open.iter().all(|(due, _)| *due == deadline), "{open:?}");

@@ -46,13 +46,13 @@ pub struct TermsToSign {
     pub duration: u32,
     /// The most that the owner pays for a byte and an anchor block, in the chain's smallest unit;
     /// any price without it. The provider signs its own price.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_price: Option<U128OrHex>,
     /// The existing bucket for a replica; without it a new bucket for a primary provider.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<U64OrHex>,
     /// The terms for a replica.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<ReplicaTermsInfo>,
 }
 
