@@ -43,6 +43,9 @@ FILES ?=
 export FILES
 # The demo's data folder; by default, the script chooses one.
 DEMO_DIR ?=
+# The variant of the chain in `make demo-chain`: deployed, nonce, current or leaf-binding.
+VARIANT ?= current
+export VARIANT
 # The number of power cuts in `make powercut`, and the seed of their moments.
 CUTS ?= 1000
 SEED ?= 1
@@ -57,6 +60,7 @@ SEED ?= 1000000
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
 	@echo 'make demo-chain  the same with two providers on a real chain; builds a Substrate node'
+	@echo '             VARIANT=name     deployed, nonce, current or leaf-binding'
 	@echo '             FILES=folder     store the files of this folder'
 	@echo '             DEMO_DIR=folder  keep the data of the demo here'
 	@echo 'make test    check the build without std, then run every test'
