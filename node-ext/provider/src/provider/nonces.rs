@@ -53,7 +53,7 @@ pub enum NonceError {
 /// The sequence of nonces of one process.
 #[derive(Debug, Default)]
 pub(super) struct NonceSequence {
-    /// The first anchor block that this process saw.
+    /// The lowest anchor block that this process saw.
     first_anchor: Option<u32>,
     /// True once this process has reserved a nonce.
     has_begun: bool,
@@ -64,9 +64,11 @@ const fn first_nonce(anchor: u64) -> u64 {
 }
 
 impl NonceSequence {
-    /// Records an anchor block of a finalized head.
+    /// Records an anchor block of a finalized head. The lowest counts: while a chain has no
+    /// rows, its blocks may be told by another clock, which is far ahead.
     pub(super) fn observe(&mut self, anchor: u32) {
-        self.first_anchor.get_or_insert(anchor);
+        let first = self.first_anchor.get_or_insert(anchor);
+        *first = anchor.min(*first);
     }
 
     /// Returns the next nonce at an anchor block. `kept` is the greatest that is reserved
@@ -121,6 +123,15 @@ mod tests {
         );
         let sequence = started_at(7);
         assert_eq!(sequence.next(0, 7, 0), Err(NonceError::JustStarted));
+        assert_eq!(sequence.next(0, 8, 0), Ok(8 << 20));
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_does_not_hold_nonces_back() {
+        let mut sequence = started_at(25_000_000);
+        sequence.observe(7);
+        assert_eq!(sequence.next(0, 7, 0), Err(NonceError::JustStarted));
+        sequence.observe(8);
         assert_eq!(sequence.next(0, 8, 0), Ok(8 << 20));
     }
 
