@@ -7,7 +7,7 @@ use crate::service::Options;
 use crate::{NodeError, chain_spec, runner};
 use cairn_devnode_runtime::Variant;
 use cairn_devnode_runtime::genesis::Parameters;
-use cairn_node_ext::gadget::CheckpointConfig;
+use cairn_node_ext::gadget::{CheckpointConfig, TermsPolicy};
 use cairn_node_ext::{ExtensionConfig, OnCopy};
 use clap::{Args, Parser, Subcommand};
 use sc_cli::{KeySubcommand, RunCmd, SubstrateCli};
@@ -105,6 +105,9 @@ struct NodeOptions {
     #[arg(long, requires = "cairn", value_name = "LEAVES")]
     #[arg(default_value_t = CheckpointConfig::default().leaves)]
     cairn_checkpoint_leaves: u64,
+    /// Sign terms of new agreements, at the price that the provider has on chain.
+    #[arg(long, requires = "cairn")]
+    cairn_accept_agreements: bool,
     /// Sign from a folder that is a copy. Only if it is the newest copy and nothing else
     /// signs with its key.
     #[arg(long, requires = "cairn")]
@@ -117,6 +120,10 @@ impl NodeOptions {
             checkpoints: CheckpointConfig {
                 leaves: self.cairn_checkpoint_leaves,
                 ..CheckpointConfig::default()
+            },
+            terms: TermsPolicy {
+                accepts_primary: self.cairn_accept_agreements,
+                ..TermsPolicy::default()
             },
             ..ExtensionConfig::default()
         }

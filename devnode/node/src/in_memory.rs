@@ -11,6 +11,7 @@ use crate::{NodeError, chain_spec, runner};
 use cairn_devnode_runtime::genesis::Parameters;
 use cairn_devnode_runtime::{Hash, Variant};
 use cairn_node_ext::ExtensionHandle;
+use futures::StreamExt;
 use sc_network::multiaddr::Protocol;
 use sc_transaction_pool_api::TransactionPool;
 use sp_blockchain::HeaderBackend;
@@ -103,13 +104,19 @@ impl InMemoryNode {
         Ok(head)
     }
 
-    /// Seals blocks until `work` is done: what it submits is included.
+    /// Seals a block for each extrinsic that arrives until `work` is done, so that what it
+    /// submits is included.
     pub async fn seal_during<T>(&self, work: impl Future<Output = T>) -> Result<T, NodeError> {
+        let mut arrivals = self.pool().import_notification_stream();
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                sealed = self.seal(1) => sealed.map(drop)?,
+                arrived = arrivals.next() => drop(arrived.ok_or(NodeError::SealerGone)?),
+            }
+            self.seal(1).await?;
+            while self.pool().status().ready > 0 {
+                self.seal(1).await?;
             }
         }
     }

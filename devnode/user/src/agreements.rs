@@ -8,8 +8,7 @@ use sp_crypto_hashing::blake2_256;
 use subxt::dynamic::Value;
 use subxt::ext::scale_encode::EncodeAsType;
 
-
-/// What precedes primary terms when they are hashed to be signed.
+/// The prefix of primary terms in the hash that is signed.
 const PRIMARY_TERMS: &[u8] = b"primary-term-v1:";
 
 /// The terms of a primary agreement about a new bucket.

@@ -45,7 +45,7 @@ pub struct Block {
 }
 
 /// An event.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event {
     /// The pallet's name.
     pub pallet: String,
@@ -57,6 +57,12 @@ pub struct Event {
     pub fields: Value,
     /// The fields as SCALE.
     pub(crate) bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{} {}", self.pallet, self.name, self.fields)
+    }
 }
 
 impl Event {

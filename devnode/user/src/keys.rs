@@ -32,6 +32,29 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// Decodes the chain's `MultiSignature`.
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::Unexpected`] if the bytes are none.
+    pub fn decode(encoded: &[u8]) -> Result<Self, UserError> {
+        let (scheme, bytes) = match encoded {
+            [0, bytes @ ..] if bytes.len() == 64 => (Scheme::Ed25519, bytes),
+            [1, bytes @ ..] if bytes.len() == 64 => (Scheme::Sr25519, bytes),
+            [2, bytes @ ..] if bytes.len() == 65 => (Scheme::Ecdsa, bytes),
+            _ => {
+                let encoded = hex::encode(encoded);
+                return Err(UserError::Unexpected(format!(
+                    "0x{encoded} is no signature"
+                )));
+            }
+        };
+        Ok(Self {
+            scheme,
+            bytes: bytes.to_vec(),
+        })
+    }
+
     /// Returns it as the chain's `MultiSignature`.
     pub fn to_value(&self) -> Value {
         let name = match self.scheme {

@@ -1,7 +1,7 @@
 //! Commitments that providers signed, as bytes.
 
 use crate::UserError;
-use crate::keys::{Scheme, Signature};
+use crate::keys::Signature;
 use crate::storage_pallet::Commitment;
 
 /// A commitment that a provider signed for a bucket.
@@ -39,20 +39,11 @@ impl Signed {
             start_seq: fields.number().unwrap_or_default(),
             leaf_count: fields.number().unwrap_or_default(),
         };
-        let (scheme, bytes) = match signature {
-            [0, bytes @ ..] if bytes.len() == 64 => (Scheme::Ed25519, bytes),
-            [1, bytes @ ..] if bytes.len() == 64 => (Scheme::Sr25519, bytes),
-            [2, bytes @ ..] if bytes.len() == 65 => (Scheme::Ecdsa, bytes),
-            _ => return Err(unexpected("the signature is none of the chain's, of")),
-        };
         Ok(Self {
             bucket: bucket.unwrap_or_default(),
             commitment,
             nonce: fields.number(),
-            signature: Signature {
-                scheme,
-                bytes: bytes.to_vec(),
-            },
+            signature: Signature::decode(signature)?,
         })
     }
 }
