@@ -7,8 +7,12 @@ mod accounts;
 mod answers;
 #[path = "real_chain/clock.rs"]
 mod clock;
+#[path = "real_chain/other_chain.rs"]
+mod other_chain;
 #[path = "real_chain/provider.rs"]
 mod provider;
+#[path = "real_chain/stranger.rs"]
+mod stranger;
 #[path = "real_chain/upgrades.rs"]
 mod upgrades;
 #[path = "real_chain/world.rs"]
