@@ -10,9 +10,9 @@ const SIGNED_CONTENT: &[u8] = b"what was promised";
 /// The content in its answer.
 const FALSE_CONTENT: &[u8] = b"what is left of it";
 
-/// What the chain did about a false answer.
+/// The chain's verdict on a false answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum Verdict {
     /// It took the stake.
     Slashed {
         /// The reason, as the chain names it.
@@ -33,7 +33,7 @@ pub(crate) async fn answer_falsely(
     admin: &Key,
     liar: &Key,
     bucket: u64,
-) -> Result<Judgement, DemoError> {
+) -> Result<Verdict, DemoError> {
     let promised = OneLeaf(SIGNED_CONTENT);
     let takes_leaf_counts = chain
         .has_argument("challenge_offchain", "commitment")
@@ -71,12 +71,12 @@ pub(crate) async fn answer_falsely(
     {
         Ok(judged) => {
             let slash = &judged.storage_event("ChallengeSlashed")?.fields;
-            Ok(Judgement::Slashed {
+            Ok(Verdict::Slashed {
                 reason: values::variant(values::inside(slash, "reason")?)?.to_owned(),
                 amount: values::number_in(slash, "slashed_amount")?,
             })
         }
-        Err(UserError::Failed { error, .. }) => Ok(Judgement::Refused { error }),
+        Err(UserError::Failed { error, .. }) => Ok(Verdict::Refused { error }),
         Err(error) => Err(error.into()),
     }
 }

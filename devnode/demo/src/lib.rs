@@ -13,6 +13,6 @@ mod provider_rpc;
 mod scenario;
 mod signed_roots;
 
-pub use dishonest_provider::Judgement;
+pub use dishonest_provider::Verdict;
 pub use error::DemoError;
 pub use scenario::{Scale, Scenario, Summary};

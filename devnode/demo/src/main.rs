@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_demo::{DemoError, Judgement, Scale, Scenario, Summary};
+use cairn_demo::{DemoError, Scale, Scenario, Summary, Verdict};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -109,11 +109,11 @@ fn show(summary: &Summary, block_ms: u64) {
              (a block every {block_ms} ms; while a provider is down its challenges wait)"
         );
     }
-    match &summary.judgement {
-        Judgement::Slashed { reason, amount } => {
+    match &summary.verdict {
+        Verdict::Slashed { reason, amount } => {
             println!("  the dishonest provider lost {amount} for {reason}");
         }
-        Judgement::Refused { error } => {
+        Verdict::Refused { error } => {
             println!("  the dishonest provider's answer was refused: {error}");
         }
     }
@@ -130,9 +130,9 @@ fn check(summary: &Summary) -> Result<(), DemoError> {
     if summary.answer_delays.len() as u64 != summary.challenges {
         return wrong("an answer is missing in the blocks");
     }
-    match &summary.judgement {
-        Judgement::Slashed { reason, amount } if reason == "InvalidProof" && *amount > 0 => Ok(()),
-        Judgement::Refused { error } if error.ends_with("InvalidChallengeProof") => Ok(()),
+    match &summary.verdict {
+        Verdict::Slashed { reason, amount } if reason == "InvalidProof" && *amount > 0 => Ok(()),
+        Verdict::Refused { error } if error.ends_with("InvalidChallengeProof") => Ok(()),
         _ => wrong("the dishonest provider's answer was not judged as false"),
     }
 }

@@ -5,7 +5,7 @@ mod challenges;
 mod environment;
 
 use crate::error::DemoError;
-use crate::{Judgement, dishonest_provider, files};
+use crate::{Verdict, dishonest_provider, files};
 use accounts::Accounts;
 use cairn_devnode_user::{Chain, values};
 use challenges::{ChallengeTargets, SubmittedChallenges};
@@ -66,8 +66,8 @@ pub struct Summary {
     pub checkpoints: usize,
     /// For each answer, the number of blocks from the challenge to its inclusion, sorted.
     pub answer_delays: Vec<u32>,
-    /// What the chain did about the dishonest provider's answer.
-    pub judgement: Judgement,
+    /// The verdict on the dishonest provider's answer.
+    pub verdict: Verdict,
 }
 
 impl Scenario {
@@ -189,13 +189,13 @@ impl Scenario {
 
         self.report_step("A dishonest provider");
         let bucket = cast.set_up_dishonest_provider(&chain).await?;
-        let judgement =
+        let verdict =
             dishonest_provider::answer_falsely(&chain, cast.admin(), cast.dishonest(), bucket)
                 .await?;
-        self.report_step(&format!("  {judgement:?}"));
+        self.report_step(&format!("  {verdict:?}"));
 
         let summary = self
-            .summarize(&chain, &cast, &asked, first_block, checkpointed, judgement)
+            .summarize(&chain, &cast, &asked, first_block, checkpointed, verdict)
             .await?;
         running.stop_all()?;
         Ok(summary)
@@ -212,7 +212,7 @@ impl Scenario {
         asked: &SubmittedChallenges,
         first_block: u32,
         checkpointed: usize,
-        judgement: Judgement,
+        verdict: Verdict,
     ) -> Result<Summary, DemoError> {
         let mut summary = Summary {
             challenges: asked.count(),
@@ -221,7 +221,7 @@ impl Scenario {
             stake_is_unchanged: true,
             checkpoints: checkpointed,
             answer_delays: asked.answer_delays(chain, first_block).await?,
-            judgement,
+            verdict,
         };
         let honest = cast.honest();
         for (count, name) in [

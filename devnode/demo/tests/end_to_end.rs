@@ -2,7 +2,7 @@
 //! real files, checkpoints signed by them, challenges, a prune while a provider is down,
 //! and a dishonest provider. The chain's records at the end are asserted.
 
-use cairn_demo::{Judgement, Scale, Scenario};
+use cairn_demo::{Scale, Scenario, Verdict};
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,8 +39,8 @@ async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
     // Three buckets of each, before the prune and after.
     assert_eq!(summary.checkpoints, 12);
     assert_eq!(summary.answer_delays.len(), 12);
-    let Judgement::Slashed { reason, amount } = summary.judgement else {
-        panic!("{:?}", summary.judgement);
+    let Verdict::Slashed { reason, amount } = summary.verdict else {
+        panic!("{:?}", summary.verdict);
     };
     assert_eq!(reason, "InvalidProof");
     assert!(amount > 0);
