@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts providers, and verifies a proof of theirs with a client in each language.
+# Starts providers, verifies a proof of theirs with a client in each language, and makes an
+# agreement, a checkpoint and a challenge with one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,7 +35,7 @@ furnish() {
 furnish "$work/loaded" //Charlie
 furnish "$work/alone" //Dave
 "$built/cairn-devnode" light --rpc-port 0 --block-ms 1000 --cairn "$work/loaded" \
-    --suri //Charlie >"$work/node" 2>"$work/node.log" &
+    --suri //Charlie --cairn-accept-agreements >"$work/node" 2>"$work/node.log" &
 node_url=$(first_line "$work/node" $!)
 "$built/cairn" --base-path "$work/alone" --json run --chain "$node_url" --rpc-port 0 \
     --prometheus-port 0 >"$work/provider" 2>"$work/provider.log" &
@@ -50,6 +51,7 @@ cd "$work/javascript"
 npm install --no-audit --no-fund --silent
 node proof.mjs "$provider_url" 7 3
 node api.mjs "$node_url" 7 3
+node storage.mjs "$node_url" //Charlie
 cd "$OLDPWD"
 
 python3 -m venv "$work/python"
