@@ -84,13 +84,15 @@ done
 # compiles the crate, with any flags.
 for folder in "${folders[@]}"; do
     roots=0
-    for root in "$folder/src/lib.rs" "$folder/src/main.rs"; do
+    # Several packages may be built from one source: then the manifest names it.
+    shared=$(sed -n '/^\[lib\]/,/^\[/s/^path *= *"\([^"]*\)".*/\1/p' "$folder/Cargo.toml")
+    for root in "$folder/${shared:-src/lib.rs}" "$folder/src/main.rs"; do
         [ -f "$root" ] || continue
         roots=$((roots + 1))
         grep -q '^#!\[forbid(unsafe_code)\]' "$root" ||
             fail "$root lacks #![forbid(unsafe_code)]"
     done
-    [ "$roots" -gt 0 ] || fail "$folder has neither src/lib.rs nor src/main.rs"
+    [ "$roots" -gt 0 ] || fail "$folder has no source of a library or a binary"
 done
 
 # The versions of a crate that a package's binary links.

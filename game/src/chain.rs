@@ -382,8 +382,8 @@ impl Chain {
         self.rows().bucket_count()
     }
 
-    /// Judges an answer of the provider in the best block's state.
-    pub(crate) fn judge(&self, id: ChallengeId, call: &[u8]) -> Judgement {
+    /// Verifies an answer of the provider in the best block's state.
+    pub(crate) fn verify_answer(&self, id: ChallengeId, call: &[u8]) -> Verification {
         let face = self.variant.face();
         over_copy(&self.blocks.last().unwrap().storage, || {
             let before = face.slashes().len();
@@ -391,9 +391,9 @@ impl Chain {
             let slashes = face.slashes();
             let slashed = slashes[before..].iter().find(|slash| slash.id == id);
             match (slashed, done) {
-                (Some(slash), _) => Judgement::Slashed(slash.reason),
-                (None, Err(error)) => Judgement::Refused(error),
-                (None, Ok(())) => Judgement::Accepted,
+                (Some(slash), _) => Verification::Slashed(slash.reason),
+                (None, Err(error)) => Verification::Refused(error),
+                (None, Ok(())) => Verification::Accepted,
             }
         })
     }
@@ -417,8 +417,8 @@ impl Chain {
     }
 }
 
-/// The chain's judgement of an answer.
-pub(crate) enum Judgement {
+/// The chain's verification of an answer.
+pub(crate) enum Verification {
     Accepted,
     Slashed(Option<SlashReason>),
     Refused(String),

@@ -2,7 +2,7 @@
 //! faults before it.
 
 use crate::actors::Actor;
-use crate::chain::{Chain, Judgement, Query};
+use crate::chain::{Chain, Query, Verification};
 use crate::node::{Activity, GameNode};
 use crate::signature_log::SignatureLog;
 use async_trait::async_trait;
@@ -78,13 +78,13 @@ impl GameClient {
         let mut signature_log = self.signature_log.lock();
         match submission {
             Submission::Response { id, .. } => {
-                match self.chain.lock().judge(*id, call) {
-                    Judgement::Slashed(reason) => signature_log.record_false_submission(reason),
+                match self.chain.lock().verify_answer(*id, call) {
+                    Verification::Slashed(reason) => signature_log.record_false_submission(reason),
                     // It costs only the fee, and is false all the same.
-                    Judgement::Refused(error) if WRONG_ANSWERS.contains(&&*error) => {
+                    Verification::Refused(error) if WRONG_ANSWERS.contains(&&*error) => {
                         signature_log.record_false_submission(None);
                     }
-                    Judgement::Refused(_) | Judgement::Accepted => {}
+                    Verification::Refused(_) | Verification::Accepted => {}
                 }
             }
             Submission::Checkpoint {

@@ -9,6 +9,7 @@ use state::DEFAULT_WINDOW;
 pub(crate) use state::{Rows, challenge_key, item_key, row_key};
 
 use crate::actors::{Actor, UNIT};
+use crate::variant::Variant;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::Agreement;
@@ -343,4 +344,16 @@ face! {
     /// Spec 4_009.
     LeafBinding, cairn_devnode_runtime_leaf_binding, relay_clock: true, slashed: [reason],
     snapshot: []
+}
+
+impl Variant {
+    /// Returns the face of its runtime.
+    pub(crate) fn face(self) -> &'static dyn Face {
+        match self {
+            Self::Deployed => &Deployed,
+            Self::Nonce => &Nonce,
+            Self::Current => &Current,
+            Self::LeafBinding => &LeafBinding,
+        }
+    }
 }

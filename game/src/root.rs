@@ -1,4 +1,4 @@
-//! What may change the state without a call of the storage pallet: a sudo key, and migrations.
+//! Changes of the state without a call of the storage pallet: by a sudo key, and by migrations.
 
 use crate::face::{challenge_key, item_key, row_key};
 use crate::variant::Variant;

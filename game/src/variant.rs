@@ -1,6 +1,5 @@
 //! The variants of the storage chain, and how they differ as the opponent sees them.
 
-use crate::face::{Current, Deployed, Face, LeafBinding, Nonce};
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +8,7 @@ use std::str::FromStr;
 pub enum Variant {
     /// As deployed first: ids of challenges shift, and a wrong answer costs its fee.
     Deployed,
-    /// What providers sign has a nonce.
+    /// The commitments that providers sign have a nonce.
     Nonce,
     /// As developed now.
     Current,
@@ -55,15 +54,6 @@ impl Variant {
     /// Returns whether a bucket is public or private.
     pub(crate) const fn has_visibility(self) -> bool {
         matches!(self, Self::Current | Self::LeafBinding)
-    }
-
-    pub(crate) fn face(self) -> &'static dyn Face {
-        match self {
-            Self::Deployed => &Deployed,
-            Self::Nonce => &Nonce,
-            Self::Current => &Current,
-            Self::LeafBinding => &LeafBinding,
-        }
     }
 }
 

@@ -7,6 +7,8 @@ mod accounts;
 mod answers;
 #[path = "real_chain/clock.rs"]
 mod clock;
+#[path = "real_chain/crowded_blocks.rs"]
+mod crowded_blocks;
 #[path = "real_chain/other_chain.rs"]
 mod other_chain;
 #[path = "real_chain/provider.rs"]

@@ -95,10 +95,12 @@ fn show(summary: &Summary, block_ms: u64) {
     );
     println!(
         "  stake of the two providers: {}",
-        if summary.stake_is_unchanged {
-            "untouched"
-        } else {
-            "TOUCHED"
+        match summary.stake_decrease {
+            0 => "untouched".to_owned(),
+            cost if cost == summary.stake_for_answers => {
+                format!("{cost} less, as answers cost on this chain")
+            }
+            lost => format!("{lost} LESS"),
         }
     );
     println!("  checkpoints: {}", summary.checkpoints);
@@ -121,7 +123,7 @@ fn show(summary: &Summary, block_ms: u64) {
 
 fn check(summary: &Summary) -> Result<(), DemoError> {
     let wrong = |what: &str| Err(DemoError::Unexpected(what.into()));
-    if summary.lost != 0 || !summary.stake_is_unchanged {
+    if summary.lost != 0 || summary.stake_decrease != summary.stake_for_answers {
         return wrong("an honest provider lost stake");
     }
     if summary.defended != summary.challenges {

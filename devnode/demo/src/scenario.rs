@@ -60,8 +60,11 @@ pub struct Summary {
     pub defended: u64,
     /// Challenges that the chain counts as lost.
     pub lost: u64,
-    /// True if the stake of the honest providers is unchanged.
-    pub stake_is_unchanged: bool,
+    /// The decrease of the honest providers' stakes, in the chain's smallest unit.
+    pub stake_decrease: u128,
+    /// The part of the deposits that the chain took from these stakes for answers, as the older
+    /// variants do: the later an answer, the more.
+    pub stake_for_answers: u128,
     /// Checkpoints that were made.
     pub checkpoints: usize,
     /// For each answer, the number of blocks from the challenge to its inclusion, sorted.
@@ -218,23 +221,31 @@ impl Scenario {
             challenges: asked.count(),
             defended: 0,
             lost: 0,
-            stake_is_unchanged: true,
+            stake_decrease: 0,
+            stake_for_answers: 0,
             checkpoints: checkpointed,
             answer_delays: asked.answer_delays(chain, first_block).await?,
             verdict,
         };
         let honest = cast.honest();
+        let answers_cost_stake = ["deployed", "nonce"].contains(&self.variant.as_str());
         for (count, name) in [
             (&mut summary.defended, "ChallengeDefended"),
             (&mut summary.lost, "ChallengeSlashed"),
         ] {
             for (_, event) in chain.storage_events(first_block, name).await? {
                 let provider = values::bytes32(values::inside(&event.fields, "provider")?)?;
-                *count += u64::from(honest.contains(&provider));
+                if !honest.contains(&provider) {
+                    continue;
+                }
+                *count += 1;
+                if name == "ChallengeDefended" && answers_cost_stake {
+                    summary.stake_for_answers += values::number_in(&event.fields, "provider_cost")?;
+                }
             }
         }
         for who in honest {
-            summary.stake_is_unchanged &= chain.stake(who).await? == accounts::STAKE;
+            summary.stake_decrease += accounts::STAKE.saturating_sub(chain.stake(who).await?);
         }
         Ok(summary)
     }

@@ -35,7 +35,7 @@ async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
         (summary.challenges, summary.defended, summary.lost),
         (12, 12, 0)
     );
-    assert!(summary.stake_is_unchanged);
+    assert_eq!(summary.stake_decrease, summary.stake_for_answers);
     // Three buckets of each, before the prune and after.
     assert_eq!(summary.checkpoints, 12);
     assert_eq!(summary.answer_delays.len(), 12);

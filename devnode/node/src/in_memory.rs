@@ -131,6 +131,11 @@ impl InMemoryNode {
         &self.node.pool
     }
 
+    /// Returns the number of extrinsics in the pool that a block could include.
+    pub fn pending_extrinsics(&self) -> usize {
+        self.pool().status().ready
+    }
+
     /// Returns the storage provider that the node has loaded, if any.
     pub fn cairn(&self) -> Option<&ExtensionHandle> {
         self.node.cairn.as_ref()

@@ -1,8 +1,11 @@
 //! Block sealing: this node seals blocks at an interval or on request. A block is final at
 //! once.
 
+mod block_space;
+
 use crate::NodeError;
 use crate::client::{FullBackend, FullClient, FullPool};
+use block_space::{BlockSpace, LimitedEnvironment};
 use cairn_devnode_runtime::{BlockPeriod, Hash, OpaqueBlock};
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, TryFutureExt};
@@ -31,6 +34,7 @@ pub enum Sealing {
 #[derive(Clone, Debug)]
 pub struct Sealer {
     commands: mpsc::Sender<EngineCommand<Hash>>,
+    space: BlockSpace,
 }
 
 impl Sealer {
@@ -52,6 +56,12 @@ impl Sealer {
         Ok(created.hash)
     }
 
+    /// Limits the number of blocks from now on that include the pool's extrinsics; `None` for
+    /// no limit.
+    pub fn limit_blocks_with_extrinsics(&self, blocks: Option<u32>) {
+        self.space.limit(blocks);
+    }
+
     /// Returns the command channel for the RPC.
     pub(crate) fn command_sender(&self) -> mpsc::Sender<EngineCommand<Hash>> {
         self.commands.clone()
@@ -68,13 +78,17 @@ pub(crate) fn start(
     registry: Option<&Registry>,
 ) -> Sealer {
     let (command_sender, commands_stream) = mpsc::channel(MAX_PENDING_COMMANDS);
-    let env = sc_basic_authorship::ProposerFactory::new(
-        tasks.spawn_handle(),
-        client.clone(),
-        pool.clone(),
-        registry,
-        None,
-    );
+    let space = BlockSpace::unlimited();
+    let env = LimitedEnvironment {
+        inner: sc_basic_authorship::ProposerFactory::new(
+            tasks.spawn_handle(),
+            client.clone(),
+            pool.clone(),
+            registry,
+            None,
+        ),
+        space: space.clone(),
+    };
     let clock = client.clone();
     let seal = run_manual_seal(ManualSealParams {
         block_import: client.clone(),
@@ -94,6 +108,7 @@ pub(crate) fn start(
 
     let sealer = Sealer {
         commands: command_sender,
+        space,
     };
     if let Sealing::Interval(interval) = sealing {
         let sealer = sealer.clone();

@@ -270,12 +270,12 @@ mod calls {
                 start_seq,
                 leaf_count,
             };
-            let promise = Promise {
+            let signed_root = SignedRoot {
                 commitment,
                 #[cfg(commitment_nonce)]
                 nonce,
             };
-            Self::take_checkpoint(&who, bucket_id, promise, &signatures)
+            Self::take_checkpoint(&who, bucket_id, signed_root, &signatures)
         }
 
         /// Adds signatures to the last checkpoint. By a writer or admin.
@@ -418,7 +418,7 @@ mod calls {
                 leaf_index,
                 chunk_index,
             };
-            let promise = Promise {
+            let signed_root = SignedRoot {
                 commitment,
                 #[cfg(commitment_nonce)]
                 nonce,
@@ -427,7 +427,7 @@ mod calls {
                 &who,
                 bucket_id,
                 provider,
-                promise,
+                signed_root,
                 target,
                 &provider_signature,
             )

@@ -1,4 +1,4 @@
-//! A challenge is opened, by one of three kinds of promises, and ends once: by an answer or
+//! A challenge is opened, against one of three kinds of roots, and ends once: by an answer or
 //! by the sweep.
 //!
 //! A slashed provider may have other open challenges. They stay: each ends by its own
@@ -11,8 +11,8 @@ use crate::buckets::role_of;
 #[cfg(challenger_tiers)]
 use crate::types::Visibility;
 use crate::types::{
-    BucketId, Challenge, ChallengeId, ChunkLocation, Commitment, Promise, ProviderRole, Question,
-    SlashReason, StorageAgreement,
+    BucketId, Challenge, ChallengeId, ChunkLocation, Commitment, ProviderRole, Question,
+    SignedRoot, SlashReason, StorageAgreement,
 };
 use crate::{Buckets, Challenges, Config, Error, Event, Pallet, Providers, StorageAgreements};
 #[cfg(not(deployed))]
@@ -59,22 +59,22 @@ impl<T: Config> Pallet<T> {
         who: &AccountId32,
         bucket_id: BucketId,
         provider: AccountId32,
-        promise: Promise,
+        signed_root: SignedRoot,
         target: ChunkLocation,
         signature: &MultiSignature,
     ) -> DispatchResult {
         #[cfg(commitment_nonce)]
-        Self::ensure_recent(promise.nonce)?;
+        Self::ensure_recent(signed_root.nonce)?;
         ensure!(
             Buckets::<T>::contains_key(bucket_id),
             Error::<T>::BucketNotFound
         );
         running::<T>(bucket_id, &provider)?;
-        Self::verify_by(&provider, &promise.message(bucket_id), signature)?;
+        Self::verify_by(&provider, &signed_root.message(bucket_id), signature)?;
         let question = Question {
             bucket_id,
             provider,
-            commitment: promise.commitment,
+            commitment: signed_root.commitment,
             target,
         };
         Self::ask(who, question)

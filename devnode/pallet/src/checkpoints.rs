@@ -1,7 +1,7 @@
 //! Checkpoints, and the roots that they leave for replicas that lag.
 
 use crate::signatures::Signers;
-use crate::types::{Bucket, BucketId, BucketSnapshot, Commitment, Promise};
+use crate::types::{Bucket, BucketId, BucketSnapshot, Commitment, SignedRoot};
 use crate::{Buckets, Config, Error, Event, Pallet};
 use cairn_primitives::checkpoint::REPLICA_PRIMES;
 use frame_support::dispatch::DispatchResult;
@@ -13,19 +13,19 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn take_checkpoint(
         who: &AccountId32,
         bucket_id: BucketId,
-        promise: Promise,
+        signed_root: SignedRoot,
         signatures: &[(AccountId32, MultiSignature)],
     ) -> DispatchResult {
         #[cfg(commitment_nonce)]
-        Self::ensure_recent(promise.nonce)?;
+        Self::ensure_recent(signed_root.nonce)?;
         Buckets::<T>::try_mutate(bucket_id, |row| {
             let bucket = row.as_mut().ok_or(Error::<T>::BucketNotFound)?;
             Self::ensure_writer(bucket, who)?;
-            ensure_after_freeze::<T>(bucket, &promise.commitment)?;
-            let signers = Self::signers_of(bucket, bucket_id, promise, signatures)?;
+            ensure_after_freeze::<T>(bucket, &signed_root.commitment)?;
+            let signers = Self::signers_of(bucket, bucket_id, signed_root, signatures)?;
             let providers = signers.accounts.clone();
-            Self::advance(bucket, promise, signers)?;
-            Self::announce_checkpoint(bucket_id, promise.commitment, providers);
+            Self::advance(bucket, signed_root, signers)?;
+            Self::announce_checkpoint(bucket_id, signed_root.commitment, providers);
             Ok(())
         })
     }
@@ -40,7 +40,7 @@ impl<T: Config> Pallet<T> {
             Self::ensure_writer(bucket, who)?;
             let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
             let commitment = snapshot.commitment();
-            let message = snapshot.promise().message(bucket_id);
+            let message = snapshot.signed_root().message(bucket_id);
             let mut signers = Signers {
                 bits: snapshot.primary_signers.clone(),
                 accounts: Default::default(),
@@ -59,7 +59,7 @@ impl<T: Config> Pallet<T> {
     /// The chain counts signatures here, not signers: one that is given twice counts twice.
     pub(crate) fn advance(
         bucket: &mut Bucket<T>,
-        promise: Promise,
+        signed_root: SignedRoot,
         signers: Signers,
     ) -> DispatchResult {
         let signatures = u32::try_from(signers.accounts.len()).unwrap_or(u32::MAX);
@@ -71,9 +71,9 @@ impl<T: Config> Pallet<T> {
         remember(
             &mut bucket.historical_roots,
             now,
-            promise.commitment.mmr_root,
+            signed_root.commitment.mmr_root,
         );
-        bucket.snapshot = Some(BucketSnapshot::new(promise, now, signers.bits));
+        bucket.snapshot = Some(BucketSnapshot::new(signed_root, now, signers.bits));
         bucket.total_snapshots = bucket.total_snapshots.saturating_add(1);
         Ok(())
     }

@@ -39,7 +39,7 @@ mod events {
         ProviderStakeAdded {
             /// The provider.
             provider: AccountId32,
-            /// What it added.
+            /// The amount that it added.
             amount: u128,
             /// The stake now.
             total_stake: u128,
@@ -64,7 +64,7 @@ mod events {
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
-            /// Whether it refuses.
+            /// True if it refuses them.
             blocked: bool,
         },
         /// A bucket was made.
@@ -91,7 +91,7 @@ mod events {
         BucketVisibilityChanged {
             /// The bucket.
             bucket_id: BucketId,
-            /// Who may read it.
+            /// The accounts that may read it.
             visibility: Visibility,
         },
         /// A member was added, or has another role.
@@ -152,9 +152,9 @@ mod events {
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
-            /// What the provider got.
+            /// The payment that the provider got.
             payment_to_provider: u128,
-            /// What the treasury got.
+            /// The payment that the treasury got.
             burned: u128,
         },
         /// A slashed provider was removed from a bucket.
@@ -163,7 +163,7 @@ mod events {
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
-            /// What the owner got back.
+            /// The payment that the owner got back.
             payment_returned_to_owner: u128,
         },
         /// A replica has confirmed what it has.
@@ -176,7 +176,7 @@ mod events {
             mmr_root: H256,
             /// 0 for the last checkpoint, else the place of the historical root, from 1.
             position_matched: u8,
-            /// What it was paid.
+            /// The payment for it.
             sync_payment: u128,
         },
         /// There is more to pay a replica.
@@ -185,9 +185,9 @@ mod events {
             bucket_id: BucketId,
             /// The replica.
             provider: AccountId32,
-            /// What was added.
+            /// The amount that was added.
             amount: u128,
-            /// What there is now.
+            /// The balance now.
             new_total: u128,
         },
         /// An agreement was accepted. Never emitted, as on the chain.
@@ -232,7 +232,7 @@ mod events {
             old_owner: AccountId32,
             /// The owner now.
             new_owner: AccountId32,
-            /// What is held from the owner now.
+            /// The amount that is held from the owner now.
             #[cfg(challenger_tiers)]
             escrow: u128,
         },
@@ -242,9 +242,9 @@ mod events {
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
-            /// What the provider got.
+            /// The payment that the provider got.
             payment_to_provider: u128,
-            /// What the treasury got.
+            /// The payment that the treasury got.
             burned: u128,
         },
         /// A provider was paid for an expired agreement. Never emitted, as on the chain.
@@ -254,7 +254,7 @@ mod events {
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
-            /// What the provider got.
+            /// The payment that the provider got.
             payment_to_provider: u128,
         },
         /// A primary agreement was made.
@@ -304,9 +304,9 @@ mod events {
             provider: AccountId32,
             /// The anchor blocks that the answer took.
             response_time_blocks: u32,
-            /// What the challenger pays.
+            /// The cost that the challenger pays.
             challenger_cost: u128,
-            /// What the provider pays.
+            /// The cost that the provider pays.
             provider_cost: u128,
         },
         /// A provider lost its stake.
@@ -317,7 +317,7 @@ mod events {
             provider: AccountId32,
             /// The stake.
             slashed_amount: u128,
-            /// What the challenger got of it.
+            /// The part of it that the challenger got.
             challenger_reward: u128,
             /// The reason.
             #[cfg(not(deployed))]
@@ -336,7 +336,7 @@ mod events {
             leader: AccountId32,
             /// The signers.
             signers: Vec<AccountId32>,
-            /// What it earned.
+            /// The reward that the leader earned.
             reward: u128,
         },
         /// A bucket has other windows.
@@ -348,7 +348,7 @@ mod events {
             interval: u32,
             /// Anchor blocks for the leader alone.
             grace_period: u32,
-            /// Whether there are windows.
+            /// True if there are windows.
             enabled: bool,
         },
         /// A leader missed a window.
@@ -360,7 +360,7 @@ mod events {
             provider: AccountId32,
             /// The window.
             window: u64,
-            /// What it lost.
+            /// The stake that it lost.
             penalty: u128,
         },
         /// A provider took its rewards.
@@ -380,7 +380,7 @@ mod events {
             bucket_id: BucketId,
             /// The account that paid.
             funder: AccountId32,
-            /// What was added.
+            /// The amount that was added.
             amount: u128,
         },
     }

@@ -5,7 +5,7 @@ use crate::Error;
 #[cfg(not(deployed))]
 use crate::types::SlashReason;
 use crate::types::{
-    Bucket, Challenge, ChallengeResponse, Commitment, MerkleProof, MmrProof, Promise,
+    Bucket, Challenge, ChallengeResponse, Commitment, MerkleProof, MmrProof, SignedRoot,
 };
 use crate::{Config, Pallet};
 use cairn_primitives as rules;
@@ -13,7 +13,7 @@ use cairn_primitives::HashingProfile::Plain;
 use cairn_primitives::chain_rule;
 use sp_runtime::DispatchError;
 
-/// What is wrong with an answer.
+/// A reason for which an answer is wrong.
 pub(crate) enum Wrong {
     Proof,
     DeletionRange,
@@ -77,7 +77,7 @@ pub(crate) fn judge<T: Config>(
             if challenge.sequence() >= *new_start_seq {
                 return Ok(Err(Wrong::DeletionRange));
             }
-            let promise = Promise {
+            let signed_root = SignedRoot {
                 commitment: Commitment {
                     mmr_root: *new_mmr_root,
                     start_seq: *new_start_seq,
@@ -86,7 +86,7 @@ pub(crate) fn judge<T: Config>(
                 #[cfg(commitment_nonce)]
                 nonce: *nonce,
             };
-            let message = promise.message(challenge.bucket_id);
+            let message = signed_root.message(challenge.bucket_id);
             let verified = Pallet::<T>::verify_by(admin, &message, admin_signature);
             Ok(verified.map_err(Wrong::DeletionSignature))
         }

@@ -104,8 +104,8 @@ pub mod pallet {
     use crate::types::Visibility;
     use crate::types::{
         AgreementTerms, Bucket, BucketId, Challenge, ChallengeId, ChallengeResponse, ChunkLocation,
-        Commitment, EndAction, Promise, ProviderInfo, ProviderSettings, RemovalReason,
-        ReplayWindow, Role, StorageAgreement,
+        Commitment, EndAction, ProviderInfo, ProviderSettings, RemovalReason, ReplayWindow, Role,
+        SignedRoot, StorageAgreement,
     };
     use crate::{migrations, weights};
     use alloc::vec::Vec;
@@ -162,7 +162,7 @@ pub mod pallet {
         #[pallet::constant]
         type ChallengeTimeout: Get<u32>;
 
-        /// What is held from a challenger.
+        /// The amount that is held from a challenger.
         #[cfg(not(deployed))]
         #[pallet::constant]
         type ChallengeDeposit: Get<u128>;
@@ -191,12 +191,12 @@ pub mod pallet {
         #[pallet::constant]
         type DefaultCheckpointGrace: Get<u32>;
 
-        /// What a window's checkpoint earns, if the bucket's pool has it.
+        /// The reward for a window's checkpoint, if the bucket's pool has it.
         #[cfg(checkpoint_windows)]
         #[pallet::constant]
         type CheckpointReward: Get<u128>;
 
-        /// What the leader of a missed window loses of its stake.
+        /// The stake that the leader of a missed window loses.
         #[cfg(checkpoint_windows)]
         #[pallet::constant]
         type CheckpointMissPenalty: Get<u128>;
@@ -339,7 +339,7 @@ pub mod pallet {
         ValueQuery,
     >;
 
-    /// What is left to pay rewards.
+    /// The amount that is left to pay rewards.
     #[cfg(checkpoint_windows)]
     #[pallet::storage]
     pub type CheckpointPool<T: Config> =

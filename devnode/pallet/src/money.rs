@@ -24,7 +24,7 @@ impl<T: Config> Pallet<T> {
         release_exactly::<T>(HoldReason::ProviderStake, who, amount)
     }
 
-    /// Holds a payment from an agreement's owner, whoever pays it.
+    /// Holds a payment in the account of an agreement's owner; another account may pay it.
     pub(crate) fn hold_payment(
         payer: &AccountId32,
         owner: &AccountId32,

@@ -25,11 +25,11 @@ pub struct ProviderInfoResponse {
     pub max_duration: u32,
     /// The price of a byte for an anchor block.
     pub price_per_byte: u128,
-    /// Whether it accepts primary agreements.
+    /// True if it accepts primary agreements.
     pub accepting_primary: bool,
     /// The price of a sync.
     pub replica_sync_price: Option<u128>,
-    /// Whether it accepts extensions.
+    /// True if it accepts extensions.
     pub accepting_extensions: bool,
     /// The anchor block of its registration.
     pub registered_at: u32,
@@ -54,7 +54,7 @@ pub struct ProviderInfoResponse {
     pub challenges_failed: u32,
     /// The most bytes that it takes; 0 is no bound.
     pub max_capacity: u64,
-    /// What is left of them.
+    /// The bytes that are left of them.
     pub available_capacity: Option<u64>,
     /// The anchor block from which it can leave.
     #[cfg(challenger_tiers)]
@@ -64,7 +64,7 @@ pub struct ProviderInfoResponse {
     pub reputation: u8,
 }
 
-/// What a client looks for.
+/// The requirements of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub struct StorageRequirements {
     /// The quota.
@@ -73,7 +73,7 @@ pub struct StorageRequirements {
     pub min_duration: u32,
     /// The highest price.
     pub max_price_per_byte: u128,
-    /// Whether it must be a primary provider.
+    /// True if it must be a primary provider.
     pub primary_only: bool,
 }
 
@@ -99,7 +99,7 @@ pub struct MatchedProvider {
     pub info: ProviderInfoResponse,
     /// The degree, at most 100.
     pub match_score: u8,
-    /// What is left of its capacity.
+    /// The bytes that are left of its capacity.
     pub available_capacity: Option<u64>,
     /// The first reason for which it does not match fully.
     pub partial_reason: Option<PartialMatchReason>,
@@ -131,7 +131,7 @@ pub struct BucketResponse {
     pub snapshot: Option<BucketSnapshot>,
     /// Checkpoints ever made.
     pub total_snapshots: u32,
-    /// Who may read it.
+    /// The accounts that may read it.
     #[cfg(challenger_tiers)]
     pub visibility: Visibility,
 }
@@ -153,7 +153,7 @@ pub struct AgreementResponse {
     pub price_per_byte: u128,
     /// The first anchor block at which it no longer holds.
     pub expires_at: u32,
-    /// Whether the provider refuses extensions.
+    /// True if the provider refuses extensions.
     pub extensions_blocked: bool,
     /// The provider's part.
     pub role: ProviderRole,
@@ -182,9 +182,9 @@ pub struct ChallengeResponse {
     pub deadline: u32,
     /// The index among those with this deadline.
     pub index: u16,
-    /// What is held from the challenger.
+    /// The amount that is held from the challenger.
     pub deposit: u128,
-    /// Whether the challenger was authorised.
+    /// True if the challenger was authorised.
     #[cfg(challenger_tiers)]
     pub authorized: bool,
 }

@@ -3,7 +3,7 @@
 //! A provider registers a key without a scheme. The signature tells the scheme, and the key
 //! only needs its length: 32 bytes are an sr25519 key and an ed25519 key at once.
 
-use crate::types::{AgreementTerms, Bucket, BucketId, Promise};
+use crate::types::{AgreementTerms, Bucket, BucketId, SignedRoot};
 use crate::{Config, Error, Pallet, Providers};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -62,11 +62,11 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn signers_of(
         bucket: &Bucket<T>,
         bucket_id: BucketId,
-        promise: Promise,
+        signed_root: SignedRoot,
         signatures: &[(AccountId32, MultiSignature)],
     ) -> Result<Signers, DispatchError> {
         let mut signers = no_signers(bucket);
-        let message = promise.message(bucket_id);
+        let message = signed_root.message(bucket_id);
         Self::add_signers(bucket, &message, signatures, &mut signers)?;
         Ok(signers)
     }

@@ -30,7 +30,7 @@ pub use challenge::{
 };
 #[cfg(checkpoint_windows)]
 pub use commitment::CheckpointProposal;
-pub(crate) use commitment::Promise;
+pub(crate) use commitment::SignedRoot;
 pub use commitment::{Commitment, CommitmentPayload};
 pub use provider::{ProviderInfo, ProviderSettings, ProviderStats};
 pub(crate) use replay::Replay;

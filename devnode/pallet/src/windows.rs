@@ -3,7 +3,7 @@
 use crate::checkpoints::ensure_after_freeze;
 use crate::signatures::no_signers;
 use crate::types::{
-    Bucket, BucketId, CheckpointProposal, CheckpointWindowConfig, Commitment, Promise,
+    Bucket, BucketId, CheckpointProposal, CheckpointWindowConfig, Commitment, SignedRoot,
 };
 use crate::{
     Buckets, CheckpointConfigs, CheckpointPool, CheckpointRewards, Config, Error, Event,
@@ -58,12 +58,12 @@ impl<T: Config> Pallet<T> {
             Self::add_signers(bucket, &proposal.encode(), signatures, &mut signers)?;
             let accounts = signers.accounts.clone();
             // Signatures over a proposal cannot be extended, whatever the nonce.
-            let promise = Promise {
+            let signed_root = SignedRoot {
                 commitment,
                 #[cfg(commitment_nonce)]
                 nonce: 0,
             };
-            Self::advance(bucket, promise, signers)?;
+            Self::advance(bucket, signed_root, signers)?;
             Ok::<_, DispatchError>(accounts)
         })?;
         LastCheckpointWindow::<T>::insert(bucket_id, window);

@@ -1,5 +1,6 @@
 //! The configuration of the pallets that every chain has.
 
+use crate::units::{EXISTENTIAL_DEPOSIT, TRANSACTION_BYTE_FEE};
 use crate::{
     AccountId, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, ParachainSystem,
     Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin,
@@ -15,13 +16,6 @@ use pallet_transaction_payment::FungibleAdapter;
 use sp_runtime::Perbill;
 use sp_runtime::traits::AccountIdLookup;
 use sp_version::RuntimeVersion;
-
-/// A coin, in the smallest unit.
-pub const UNIT: Balance = 1_000_000_000_000;
-/// The least balance with which an account exists.
-pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1_000;
-/// The fee for a byte of an extrinsic: an answer with a full chunk costs 2.6 coins.
-pub const TRANSACTION_BYTE_FEE: Balance = UNIT / 100_000;
 
 /// Blocks for which hashes are kept, hence the longest life of an extrinsic.
 const BLOCK_HASHES: u32 = 4_096;

@@ -4,6 +4,11 @@
 //! This one has its name, its method, and equal encodings, as far as no cross-chain messages
 //! are sent: there are none on this chain.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "in what derived codecs do: the index of a variant is below 256"
+)]
+
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use frame_support::dispatch::DispatchResultWithPostInfo;
@@ -39,7 +44,7 @@ versioned! {
     VersionedLocation
 }
 
-/// What a call would do.
+/// The effects that a call would have.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub struct CallDryRunEffects<Event> {
     /// Its result.

@@ -7,7 +7,9 @@
 //! parachain       a stand-in for the pallet that knows the relay chain's numbers
 //! dry_run         the API that tries a call
 //! extensions      stand-ins for transaction extensions that change nothing here
-//! genesis         endowed accounts, and periods that a test shortens
+//! units           money
+//! parameters      periods and prices of a chain that differ from the usual
+//! genesis         endowed accounts and a root account
 //! migrations      the steps from the variant before
 //! wasm            all variants as WASM, in the package with the common name
 //! ```
@@ -32,7 +34,9 @@ mod extensions;
 pub mod genesis;
 pub mod migrations;
 pub mod parachain;
+mod parameters;
 mod storage;
+mod units;
 #[cfg(embeds_wasm)]
 mod wasm;
 
@@ -48,7 +52,7 @@ pub use assembly::{
 #[cfg(embeds_wasm)]
 pub use wasm::Variant;
 
-pub use config::{BlockPeriod, EXISTENTIAL_DEPOSIT, TRANSACTION_BYTE_FEE, UNIT};
+pub use config::BlockPeriod;
 pub use extensions::{EthSetOrigin, StorageWeightReclaim, transaction_extension};
 #[cfg(commitment_nonce)]
 pub use storage::MaxNonceAge;
@@ -62,6 +66,7 @@ pub use storage::{
 pub use storage::{
     CheckpointMissPenalty, CheckpointReward, DefaultCheckpointGrace, DefaultCheckpointInterval,
 };
+pub use units::{EXISTENTIAL_DEPOSIT, TRANSACTION_BYTE_FEE, UNIT};
 
 // Re-exported so that users need no versions of their own to make calls and read events.
 pub use frame_system;

@@ -20,7 +20,7 @@ mod step {
     use frame_support::weights::Weight;
 
     parameter_types! {
-        /// Whether rows stay as they are.
+        /// True if rows stay as they are.
         pub storage SkipMigrations: bool = false;
     }
 

@@ -19,11 +19,12 @@ const PACE: u32 = 3;
 #[frame_support::pallet]
 #[expect(
     clippy::expect_used,
-    reason = "in what the macros write: names of pallets that there are"
+    clippy::cast_possible_truncation,
+    reason = "in what the macros write: names of pallets and indices of calls that there are"
 )]
 pub mod pallet {
     use super::{FIRST_RELAY_BLOCK, PACE};
-    use crate::genesis::Parameters;
+    use crate::parameters::Parameters;
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
 

@@ -7,7 +7,7 @@
 use crate::ParachainSystem;
 #[cfg(not(relay_clock))]
 use crate::System;
-use crate::config::UNIT;
+use crate::units::UNIT;
 use crate::{AccountId, Balance, Balances, BlockNumber, Runtime, RuntimeHoldReason};
 use frame_support::PalletId;
 use frame_support::parameter_types;
@@ -34,7 +34,7 @@ parameter_types! {
 
 #[cfg(not(deployed))]
 parameter_types! {
-    /// What is held from a challenger.
+    /// The amount that is held from a challenger.
     pub storage ChallengeDeposit: Balance = UNIT;
     /// The most challenges that are ever opened for one deadline.
     pub storage MaxChallengesPerDeadline: u16 = 1_000;
@@ -54,9 +54,9 @@ parameter_types! {
     pub storage DefaultCheckpointInterval: BlockNumber = 100;
     /// The grace period of a bucket without a configuration.
     pub storage DefaultCheckpointGrace: BlockNumber = 20;
-    /// What a window's checkpoint earns.
+    /// The reward for a window's checkpoint.
     pub storage CheckpointReward: Balance = UNIT;
-    /// What the leader of a missed window loses.
+    /// The stake that the leader of a missed window loses.
     pub storage CheckpointMissPenalty: Balance = UNIT.saturating_div(2);
 }
 

@@ -1,6 +1,8 @@
 //! A chain is upgraded from each variant of the runtime to the next, in one state, with
 //! challenges open. The runtimes run natively here; the code that a chain executes is the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
+
 use cairn_devnode_runtime as current;
 use cairn_devnode_runtime_deployed as deployed;
 use cairn_devnode_runtime_leaf_binding as leaf_binding;
@@ -109,6 +111,7 @@ mod n {
 mod c {
     runtime!(current);
 }
+#[allow(dead_code, reason = "no challenge is answered after the last upgrade")]
 mod l {
     runtime!(leaf_binding);
 }

@@ -1,7 +1,8 @@
 //! Agreements: terms that a provider signs, and that the owner of a new bucket redeems.
 
 use crate::UserError;
-use crate::chain::{Chain, STORAGE};
+use crate::block::STORAGE;
+use crate::chain::Chain;
 use crate::keys::{AccountId, Key, Signature};
 use crate::values::{self, named, option, small};
 use sp_crypto_hashing::blake2_256;

@@ -1,5 +1,6 @@
 //! A chain behind a node: its finalized blocks, their events, and the storage at them.
 
+use crate::block::{Block, Event};
 use crate::{UserError, transport};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
@@ -14,9 +15,6 @@ use subxt::rpcs::methods::LegacyRpcMethods;
 use subxt::utils::H256;
 use subxt::{OnlineClient, PolkadotConfig};
 
-/// The storage pallet's name.
-pub(crate) const STORAGE: &str = "StorageProvider";
-
 /// The client at a block.
 pub(crate) type AtBlock = ClientAtBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>;
 
@@ -30,46 +28,6 @@ pub struct Chain {
     blocks: Mutex<BTreeMap<u32, Arc<Block>>>,
     /// The next nonce of each account. Locked while an extrinsic is signed and submitted.
     pub(crate) nonces: tokio::sync::Mutex<HashMap<[u8; 32], u64>>,
-}
-
-/// A finalized block.
-pub struct Block {
-    /// The number.
-    pub number: u32,
-    /// The hash.
-    pub hash: [u8; 32],
-    /// The hash of each extrinsic.
-    pub extrinsics: Vec<[u8; 32]>,
-    /// The events, in order.
-    pub events: Vec<Event>,
-}
-
-/// An event.
-#[derive(Clone)]
-pub struct Event {
-    /// The pallet's name.
-    pub pallet: String,
-    /// The event's name.
-    pub name: String,
-    /// The extrinsic that caused it, by its place in the block. `None` for a hook.
-    pub extrinsic: Option<u32>,
-    /// The fields.
-    pub fields: Value,
-    /// The fields as SCALE.
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for Event {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{} {}", self.pallet, self.name, self.fields)
-    }
-}
-
-impl Event {
-    /// Returns whether it is this event of the storage pallet.
-    pub fn is_storage(&self, name: &str) -> bool {
-        self.pallet == STORAGE && self.name == name
-    }
 }
 
 impl Chain {

@@ -1,6 +1,6 @@
 //! Errors of a user of a chain.
 
-use crate::extrinsics::Included;
+use crate::block::Included;
 
 /// An error of a user of a chain.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Signed extrinsics, followed to a finalized block.
 
-use crate::chain::{Chain, Event};
+use crate::block::{Event, Included};
+use crate::chain::Chain;
 use crate::keys::Key;
 use crate::{AccountId, UserError};
 use subxt::PolkadotConfig;
@@ -41,15 +42,6 @@ pub struct Sent {
     hash: [u8; 32],
     /// The last finalized block when it was submitted.
     after: u32,
-}
-
-/// An extrinsic in a finalized block.
-#[derive(Clone, Debug)]
-pub struct Included {
-    /// The block's number.
-    pub number: u32,
-    /// Its events, in order.
-    pub events: Vec<Event>,
 }
 
 impl Included {

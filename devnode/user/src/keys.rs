@@ -1,7 +1,6 @@
 //! Accounts and their keys.
 
 use crate::UserError;
-use crate::values;
 use sp_core::{Pair, ecdsa, ed25519, sr25519};
 use subxt::PolkadotConfig;
 use subxt::dynamic::Value;
@@ -127,7 +126,7 @@ impl Key {
 
     /// Returns the key's account as a value.
     pub fn account_value(&self) -> Value {
-        values::account(self.account())
+        Value::from_bytes(self.account())
     }
 
     /// Signs bytes as they are.

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod agreements;
+mod block;
 mod chain;
 mod error;
 mod extrinsics;
@@ -31,9 +32,10 @@ mod transport;
 pub mod values;
 
 pub use agreements::Terms;
-pub use chain::{Block, Chain, Entries, Event};
+pub use block::{Block, Event, Included};
+pub use chain::{Chain, Entries};
 pub use error::UserError;
-pub use extrinsics::{Included, Lifetime, Sent};
+pub use extrinsics::{Lifetime, Sent};
 pub use keys::{AccountId, Key, Scheme, Signature};
 pub use one_leaf::OneLeaf;
 pub use signed::Signed;

@@ -1,8 +1,9 @@
 //! Root calls, through `Sudo`: what a chain's operators may do to it.
 
 use crate::UserError;
+use crate::block::Included;
 use crate::chain::Chain;
-use crate::extrinsics::{Included, Lifetime, Sent};
+use crate::extrinsics::{Lifetime, Sent};
 use crate::keys::{AccountId, Key};
 use crate::values::{self, named};
 use sp_crypto_hashing::twox_128;

@@ -3,8 +3,9 @@
 //! Arguments are more than a variant takes: a commitment as one argument and as three, a
 //! chunk's location as one and as two.
 
-use crate::chain::{Chain, STORAGE};
-use crate::extrinsics::{Included, Lifetime, Sent};
+use crate::block::{Included, STORAGE};
+use crate::chain::Chain;
+use crate::extrinsics::{Lifetime, Sent};
 use crate::keys::{AccountId, Key, Signature};
 use crate::values::{self, named, option, small};
 use crate::{Event, UserError};

@@ -1,7 +1,8 @@
 //! The storage pallet's state, and what was answered.
 
 use crate::UserError;
-use crate::chain::{Chain, STORAGE};
+use crate::block::STORAGE;
+use crate::chain::Chain;
 use crate::keys::AccountId;
 use crate::storage_pallet::Commitment;
 use crate::values::{self, number_in, small};

@@ -184,7 +184,7 @@ async fn load<S: NodeState>(state: &S, at: H256, id: RuntimeId) -> Result<Runtim
         ))
     })?;
     // On a blocking thread: the metadata takes megabytes.
-    tokio::task::spawn_blocking(move || Runtime::decode(id, &metadata))
+    tokio::task::spawn_blocking(move || crate::support::load(id, &metadata))
         .await
         .map_err(|error| ChainError::Unsupported(format!("reading its metadata failed: {error}")))?
 }

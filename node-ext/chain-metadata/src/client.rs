@@ -1,11 +1,11 @@
 //! The chain client of a provider, over any node: it asks the state, signs extrinsics, and
 //! follows them.
 
+use crate::capability::Capability;
 use crate::extrinsic::{self, Context};
 use crate::node::{Node, SubmitError};
 use crate::nonces::{HeldNonce, Nonces};
 use crate::state::ChainState;
-use crate::support::Capability;
 use async_trait::async_trait;
 use cairn_chain::{
     ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, OpenChallenges,

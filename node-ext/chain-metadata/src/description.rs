@@ -1,11 +1,11 @@
 //! A description of a runtime for people: what it is, and what of it Cairn supports.
 
+use crate::capability::{Capability, Support};
 use crate::extrinsic;
 use crate::features::{Features, Variant};
 use crate::node::{NodeState, RuntimeId};
 use crate::runtime::Runtime;
 use crate::state::ChainState;
-use crate::support::{Capability, Support};
 use crate::value::{Mismatch, Value};
 use cairn_chain::ChainError;
 use cairn_primitives::H256;
@@ -57,7 +57,7 @@ impl Description {
             spec_version: 0,
             transaction_version: 0,
         };
-        let runtime = Runtime::decode(unknown, bytes)?;
+        let runtime = crate::support::load(unknown, bytes)?;
         let mut described = Self::of(&runtime);
         // Made-up metadata may have no version.
         if let Ok((name, spec, transaction)) = version(&runtime) {

@@ -6,7 +6,8 @@
 use crate::calls::{self, account as account_value};
 use crate::events;
 use crate::extrinsic;
-use crate::runtime::{PALLET, Runtime};
+use crate::names::PALLET;
+use crate::runtime::Runtime;
 use crate::value::{Decoder, Mismatch, Value, encode, sample};
 use cairn_chain::DryRunResult;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};

@@ -3,8 +3,9 @@
 //! All events of a block are one value. Each is decoded by the metadata, also those of other
 //! pallets, since only that tells where the next one starts.
 
+use crate::names::PALLET;
 use crate::rows;
-use crate::runtime::{PALLET, Runtime};
+use crate::runtime::Runtime;
 use crate::storage::StorageItem;
 use crate::value::{Decoder, Mismatch, Value};
 use cairn_chain::ChainError;

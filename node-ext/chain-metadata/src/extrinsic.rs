@@ -5,7 +5,8 @@
 //! does not know is left out of both only if it adds nothing to either.
 
 use crate::calls::{self, Call, account as account_value, signature as signature_value};
-use crate::runtime::{PALLET, Runtime, unsupported};
+use crate::names::PALLET;
+use crate::runtime::{Runtime, unsupported};
 use crate::value::{Mismatch, Value, encode, encode_arguments};
 use cairn_chain::{ChainError, Submission};
 use cairn_keys::{SignError, Signer};

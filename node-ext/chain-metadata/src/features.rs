@@ -1,7 +1,7 @@
 //! The features of a runtime's storage pallet, each read from the metadata by itself: none
 //! implies another.
 
-use crate::runtime::{API, PALLET};
+use crate::names::{API, PALLET};
 use crate::storage::StorageItem;
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};

@@ -31,6 +31,7 @@
 mod anchor;
 mod blocks;
 mod calls;
+mod capability;
 mod client;
 mod description;
 mod dry_run;
@@ -38,6 +39,7 @@ mod events;
 mod extrinsic;
 mod features;
 mod funds;
+mod names;
 mod node;
 mod nonces;
 mod registration;
@@ -58,6 +60,6 @@ pub use client::MetadataClient;
 pub use node::{Header, Node, NodeState, RuntimeId, SubmitError};
 pub use state::ChainState;
 // What a runtime offers.
+pub use capability::{Capability, Support};
 pub use description::{CapabilitySupport, Description};
 pub use features::{AnchorSource, ChallengeLayout, Features, LeafBinding, Payload, Variant};
-pub use support::{Capability, Support};

@@ -1,23 +1,17 @@
 //! One version of a chain's runtime: its metadata, and what Cairn makes of it.
 
 use crate::anchor::Clock;
+use crate::capability::{Capability, Support};
 use crate::features::Features;
+use crate::names::PALLET;
 use crate::node::RuntimeId;
 use crate::storage::StorageItem;
-use crate::support::{self, Capability, Support};
 use crate::value::{Mismatch, Value, decode_all};
 use cairn_chain::ChainError;
 use codec::DecodeAll;
 use parking_lot::Mutex;
 use subxt_metadata::Metadata;
 
-/// The storage pallet.
-pub(crate) const PALLET: &str = "StorageProvider";
-/// The storage pallet's runtime API. Its name identifies nothing: another chain uses it for
-/// another API.
-pub(crate) const API: &str = "StorageProviderApi";
-/// The function that tells the anchor block, the only one of the API that is called.
-pub(crate) const ANCHOR_FUNCTION: &str = "StorageProviderApi_current_anchor_block";
 /// The most bytes of metadata. A large chain has about two million.
 const MAX_METADATA_BYTES: usize = 16 << 20;
 
@@ -35,8 +29,7 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Decodes metadata and tries every reader and call on it. Slow: call it on a blocking
-    /// thread.
+    /// Decodes metadata. Nothing has been tried on it yet: see [`crate::support::load`].
     pub(crate) fn decode(id: RuntimeId, bytes: &[u8]) -> Result<Self, ChainError> {
         if bytes.len() > MAX_METADATA_BYTES {
             return Err(ChainError::Unsupported(format!(
@@ -53,15 +46,13 @@ impl Runtime {
             ChainError::Unsupported(format!("its metadata cannot be read: {}", why.join(" ")))
         })?;
         let features = Features::detect(&metadata);
-        let mut runtime = Self {
+        Ok(Self {
             id,
             metadata,
             features,
             support: Vec::new(),
             clock: Mutex::new(None),
-        };
-        runtime.support = support::try_all(&runtime);
-        Ok(runtime)
+        })
     }
 
     /// Returns the features of the storage pallet.

@@ -9,16 +9,17 @@ mod registration;
 use crate::anchor::{Clock, Evidence};
 use crate::blocks::{self, Block, Blocks};
 use crate::calls::account as account_value;
+use crate::capability::Capability;
 use crate::dry_run;
 use crate::events;
 use crate::extrinsic::{self, Context, Unsigned};
 use crate::features::{AnchorSource, ChallengeLayout, LeafBinding, Payload};
 use crate::funds;
+use crate::names::ANCHOR_FUNCTION;
 use crate::node::{NodeState, RuntimeId};
 use crate::rows;
-use crate::runtime::{ANCHOR_FUNCTION, Runtime, unsupported};
+use crate::runtime::{Runtime, unsupported};
 use crate::storage::StorageItem;
-use crate::support::Capability;
 use crate::terms;
 use crate::value::{Mismatch, Value};
 use cairn_chain::{ChainError, DryRunResult, Funds, Head, Submission};
@@ -87,10 +88,17 @@ impl<S: NodeState> ChainState<S> {
     }
 
     async fn read_anchor(&self, block: &Block) -> Result<u32, ChainError> {
-        if block.code.features()?.anchor == AnchorSource::RuntimeApi {
+        let layout = &block.layout;
+        if layout.features()?.anchor == AnchorSource::RuntimeApi {
+            if block.is_being_upgraded() {
+                // The new code may count in another clock than the rows that it finds. The
+                // anchor block before is behind by a block at most.
+                let parent = self.node.header(block.hash).await?.parent;
+                let parent = self.block(parent).await?;
+                return Box::pin(self.anchor(&parent)).await;
+            }
             return blocks::call(&self.node, block.hash, ANCHOR_FUNCTION, Vec::new()).await;
         }
-        let layout = &block.layout;
         let own_item = layout.storage("System", "Number")?;
         let relay_item = layout
             .storage("ParachainSystem", "LastRelayChainBlockNumber")

@@ -5,7 +5,8 @@
 //! bytes as Cairn's.
 
 use crate::calls::account;
-use crate::runtime::{PALLET, Runtime};
+use crate::names::PALLET;
+use crate::runtime::Runtime;
 use crate::value::{Mismatch, Value, encode};
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;

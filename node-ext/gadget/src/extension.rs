@@ -56,7 +56,7 @@ pub struct ExtensionConfig {
     pub agreements: AgreementConfig,
     /// The terms that are signed for new agreements.
     pub terms: TermsPolicy,
-    /// When the operator is told that the account is short of funds.
+    /// When the operator gets a warning that the account is short of funds.
     pub funds: FundsConfig,
     /// How to proceed if the chain is not the one that the base path belongs to.
     pub on_other_chain: OnOtherChain,

@@ -448,7 +448,10 @@ fn local_commands_refuse_a_providers_address() {
         &["bucket", "release", "1", "--tree", "0"],
         &["bucket", "import", "somewhere"],
     ] {
-        run_at_url(&url, args).fails(USAGE, &["only put, get, prove, status, doctor and bucket list"]);
+        run_at_url(&url, args).fails(
+            USAGE,
+            &["only put, get, prove, status, doctor and bucket list"],
+        );
     }
     run_at_url("http://127.0.0.1:1", ["status"]).fails(USAGE, &["expected a provider's WebSocket"]);
     let fixture = Fixture::new();

@@ -1,19 +1,14 @@
 //! The account of a provider: another key than the one that signs commitments, and too little
 //! money for an answer.
 
-use crate::world::{Beginning, Follows, World};
+use crate::world::{Beginning, FIRST, Follows, World};
 use cairn_devnode::{Parameters, Variant};
-use cairn_devnode_user::{Key, Location};
+use cairn_devnode_user::Key;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// A coin, in the smallest unit.
 const UNIT: u128 = 1_000_000_000_000;
-/// The first chunk of the first leaf.
-const FIRST: Location = Location {
-    leaf_index: 0,
-    chunk_index: 0,
-};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_account_may_have_another_key_than_the_one_that_signs() {

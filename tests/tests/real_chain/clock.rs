@@ -1,19 +1,14 @@
 //! The anchor blocks of the chain: the relay chain's numbers, which several blocks share and
 //! which jump, and periods that its operators change without an upgrade.
 
-use crate::world::{Beginning, Follows, World};
+use crate::world::{Beginning, FIRST, Follows, World};
 use cairn_devnode::{Parameters, Variant};
 use cairn_devnode_user::root::{jump_by, root_call};
-use cairn_devnode_user::{Location, challenge_call};
+use cairn_devnode_user::challenge_call;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 const BOTH: [Follows; 2] = [Follows::Embedded, Follows::Remote];
-/// The first chunk of the first leaf.
-const FIRST: Location = Location {
-    leaf_index: 0,
-    chunk_index: 0,
-};
 
 /// Starts a chain with the given period, and a bucket with a checkpoint of each provider.
 async fn begin(variant: Variant, challenge_timeout: u32) -> (World, [u64; 2]) {

@@ -15,6 +15,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 const DURATION: u32 = 1_000_000;
 /// The quota of each agreement.
 const MAX_BYTES: u64 = 1 << 30;
+/// The first chunk of the first leaf.
+pub(crate) const FIRST: Location = Location {
+    leaf_index: 0,
+    chunk_index: 0,
+};
 /// The stake of each provider: a thousand coins, as the real chain wants.
 pub(crate) const STAKE: u128 = 1_000_000_000_000_000;
 

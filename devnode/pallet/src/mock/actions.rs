@@ -1,4 +1,4 @@
-//! What accounts do, in every variant alike: the differences of the calls are here.
+//! The actions of accounts, alike in every variant: the differences of the calls are here.
 
 use super::{
     ADMIN, Anchor, PROVIDERS, STAKE, StorageProvider, Test, VALIDITY, account, events, pair, sign,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::types::{
     AgreementTerms, BucketId, ChallengeId, ChallengeResponse, ChunkLocation, Commitment,
-    PRIMARY_TERM_CONTEXT, Promise, REPLICA_TERM_CONTEXT, ReplicaTerms, Role,
+    PRIMARY_TERM_CONTEXT, REPLICA_TERM_CONTEXT, ReplicaTerms, Role, SignedRoot,
 };
 #[cfg(challenger_tiers)]
 use crate::types::{BucketTarget, Visibility};
@@ -143,8 +143,8 @@ pub(crate) fn replica(bucket_id: BucketId, provider: &str) {
 }
 
 /// Returns a commitment as it is signed now.
-pub(crate) fn promise(commitment: Commitment) -> Promise {
-    Promise {
+pub(crate) fn signed_root(commitment: Commitment) -> SignedRoot {
+    SignedRoot {
         commitment,
         #[cfg(commitment_nonce)]
         nonce: Anchor::get().into(),
@@ -165,19 +165,19 @@ pub(crate) fn signatures(
 pub(crate) fn try_checkpoint(
     who: &str,
     bucket_id: BucketId,
-    promise: Promise,
+    signed_root: SignedRoot,
     names: &[&str],
 ) -> DispatchResult {
     let Commitment {
         mmr_root: _root,
         start_seq: _start,
         leaf_count: _count,
-    } = promise.commitment;
+    } = signed_root.commitment;
     StorageProvider::checkpoint(
         signed(who),
         bucket_id,
         #[cfg(not(deployed))]
-        promise.commitment,
+        signed_root.commitment,
         #[cfg(deployed)]
         _root,
         #[cfg(deployed)]
@@ -185,13 +185,18 @@ pub(crate) fn try_checkpoint(
         #[cfg(deployed)]
         _count,
         #[cfg(commitment_nonce)]
-        promise.nonce,
-        signatures(names, &promise.message(bucket_id)),
+        signed_root.nonce,
+        signatures(names, &signed_root.message(bucket_id)),
     )
 }
 
 pub(crate) fn checkpoint(bucket_id: BucketId, commitment: Commitment, names: &[&str]) {
-    assert_ok!(try_checkpoint(ADMIN, bucket_id, promise(commitment), names));
+    assert_ok!(try_checkpoint(
+        ADMIN,
+        bucket_id,
+        signed_root(commitment),
+        names
+    ));
 }
 
 pub(crate) fn try_challenge_checkpoint(
@@ -237,7 +242,7 @@ pub(crate) fn try_challenge_offchain(
     challenger: &str,
     bucket_id: BucketId,
     provider: &str,
-    promise: Promise,
+    signed_root: SignedRoot,
     target: ChunkLocation,
     signature: MultiSignature,
 ) -> DispatchResult {
@@ -246,11 +251,11 @@ pub(crate) fn try_challenge_offchain(
         bucket_id,
         account(provider),
         #[cfg(not(deployed))]
-        promise.commitment,
+        signed_root.commitment,
         #[cfg(deployed)]
-        promise.commitment.mmr_root,
+        signed_root.commitment.mmr_root,
         #[cfg(deployed)]
-        promise.commitment.start_seq,
+        signed_root.commitment.start_seq,
         #[cfg(not(deployed))]
         target,
         #[cfg(deployed)]
@@ -258,7 +263,7 @@ pub(crate) fn try_challenge_offchain(
         #[cfg(deployed)]
         target.chunk_index,
         #[cfg(commitment_nonce)]
-        promise.nonce,
+        signed_root.nonce,
         signature,
     )
 }

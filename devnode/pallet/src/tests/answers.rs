@@ -1,7 +1,7 @@
 //! Right answers are paid for; wrong ones cost the stake, or on the deployed chain the fee.
 
 use crate::mock::*;
-use crate::types::{ChallengeId, ChallengeResponse, Commitment, Promise, Role};
+use crate::types::{ChallengeId, ChallengeResponse, Commitment, Role, SignedRoot};
 use crate::{Error, Event};
 use frame_support::{assert_noop, assert_ok};
 
@@ -149,18 +149,18 @@ fn deletion(admin: &str, signer: &str, new_start_seq: u64) -> ChallengeResponse<
         start_seq: new_start_seq,
         leaf_count: 0,
     };
-    let Promise {
+    let SignedRoot {
         commitment,
         #[cfg(commitment_nonce)]
         nonce,
-    } = promise(commitment);
+    } = signed_root(commitment);
     ChallengeResponse::Deleted {
         new_mmr_root: commitment.mmr_root,
         new_start_seq,
         #[cfg(commitment_nonce)]
         nonce,
         admin: account(admin),
-        admin_signature: sign(signer, &promise(commitment).message(0)),
+        admin_signature: sign(signer, &signed_root(commitment).message(0)),
     }
 }
 

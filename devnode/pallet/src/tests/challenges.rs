@@ -1,5 +1,5 @@
 //! A challenge is opened by a checkpoint, by a signature, or by a replica's sync, and only
-//! against a promise that binds.
+//! against a root that binds.
 
 use crate::mock::*;
 use crate::types::{Commitment, ProviderStats};
@@ -55,17 +55,17 @@ fn a_signed_commitment_can_be_challenged_without_a_checkpoint() {
         bucket(1, 1);
         // The deployed chain checks the signature with a leaf count of 0.
         let leaf_count = if cfg!(deployed) { 0 } else { 3 };
-        let promised = promise(Commitment {
+        let signed_root = signed_root(Commitment {
             leaf_count,
             ..Tree::new(3).commitment()
         });
-        let signature = sign(P, &promised.message(0));
+        let signature = sign(P, &signed_root.message(0));
         let ask = |challenger, signature| {
-            try_challenge_offchain(challenger, 0, P, promised, at(0, 0), signature)
+            try_challenge_offchain(challenger, 0, P, signed_root, at(0, 0), signature)
         };
-        let foreign = sign(PROVIDERS[1], &promised.message(0));
+        let foreign = sign(PROVIDERS[1], &signed_root.message(0));
         assert_noop!(ask(ADMIN, foreign), Error::<Test>::InvalidSignature);
-        let other_bucket = sign(P, &promised.message(1));
+        let other_bucket = sign(P, &signed_root.message(1));
         assert_noop!(ask(ADMIN, other_bucket), Error::<Test>::InvalidSignature);
         assert_ok!(ask(STRANGER, signature));
     });
@@ -76,9 +76,9 @@ fn a_signed_commitment_can_be_challenged_without_a_checkpoint() {
 fn a_signature_over_a_leaf_count_cannot_be_challenged_on_the_deployed_chain() {
     new_test_ext().execute_with(|| {
         bucket(1, 1);
-        let promised = promise(Tree::new(3).commitment());
-        let signature = sign(P, &promised.message(0));
-        let refused = try_challenge_offchain(ADMIN, 0, P, promised, at(0, 0), signature);
+        let signed_root = signed_root(Tree::new(3).commitment());
+        let signature = sign(P, &signed_root.message(0));
+        let refused = try_challenge_offchain(ADMIN, 0, P, signed_root, at(0, 0), signature);
         assert_noop!(refused, Error::<Test>::InvalidSignature);
     });
 }
@@ -88,9 +88,10 @@ fn a_provider_without_an_agreement_cannot_be_challenged() {
     new_test_ext().execute_with(|| {
         bucket(1, 1);
         register(PROVIDERS[1]);
-        let promised = promise(Tree::new(3).commitment());
-        let signature = sign(PROVIDERS[1], &promised.message(0));
-        let refused = try_challenge_offchain(ADMIN, 0, PROVIDERS[1], promised, at(0, 0), signature);
+        let signed_root = signed_root(Tree::new(3).commitment());
+        let signature = sign(PROVIDERS[1], &signed_root.message(0));
+        let refused =
+            try_challenge_offchain(ADMIN, 0, PROVIDERS[1], signed_root, at(0, 0), signature);
         assert_noop!(refused, Error::<Test>::AgreementNotFound);
     });
 }
@@ -100,10 +101,10 @@ fn a_provider_without_an_agreement_cannot_be_challenged() {
 fn an_old_signature_cannot_be_challenged() {
     new_test_ext().execute_with(|| {
         bucket(1, 1);
-        let promised = promise(Tree::new(3).commitment());
-        let signature = sign(P, &promised.message(0));
+        let signed_root = signed_root(Tree::new(3).commitment());
+        let signature = sign(P, &signed_root.message(0));
         next_block(START + NONCE_AGE + 1);
-        let refused = try_challenge_offchain(ADMIN, 0, P, promised, at(0, 0), signature);
+        let refused = try_challenge_offchain(ADMIN, 0, P, signed_root, at(0, 0), signature);
         assert_noop!(refused, Error::<Test>::CommitmentNonceTooOld);
     });
 }

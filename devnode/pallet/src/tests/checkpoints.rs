@@ -1,7 +1,7 @@
 //! Writers and admins make checkpoints, with the signatures of primary providers.
 
 use crate::mock::*;
-use crate::types::{Commitment, Promise, Role};
+use crate::types::{Commitment, Role, SignedRoot};
 use crate::{Buckets, Error, Event};
 use frame_support::{assert_noop, assert_ok};
 
@@ -21,11 +21,16 @@ fn providers_strangers_and_readers_make_no_checkpoints() {
         bucket(2, 1);
         set_role(PROVIDERS[1], Role::Reader);
         for who in [STRANGER, P, PROVIDERS[1]] {
-            let refused = try_checkpoint(who, 0, promise(commitment(1)), &[P]);
+            let refused = try_checkpoint(who, 0, signed_root(commitment(1)), &[P]);
             assert_noop!(refused, Error::<Test>::NotBucketWriter);
         }
         set_role(STRANGER, Role::Writer);
-        assert_ok!(try_checkpoint(STRANGER, 0, promise(commitment(1)), &[P]));
+        assert_ok!(try_checkpoint(
+            STRANGER,
+            0,
+            signed_root(commitment(1)),
+            &[P]
+        ));
     });
 }
 
@@ -34,7 +39,7 @@ fn a_checkpoint_needs_enough_signatures_of_primary_providers() {
     new_test_ext().execute_with(|| {
         bucket(3, 2);
         register(PROVIDERS[4]);
-        let make = |names: &[&str]| try_checkpoint(ADMIN, 0, promise(commitment(1)), names);
+        let make = |names: &[&str]| try_checkpoint(ADMIN, 0, signed_root(commitment(1)), names);
         assert_noop!(make(&[]), Error::<Test>::InsufficientSignatures);
         assert_noop!(make(&[P]), Error::<Test>::InsufficientSignatures);
         let foreign = [P, PROVIDERS[4]];
@@ -51,7 +56,12 @@ fn a_checkpoint_needs_enough_signatures_of_primary_providers() {
 fn the_chain_counts_signatures_and_not_signers() {
     new_test_ext().execute_with(|| {
         bucket(2, 2);
-        assert_ok!(try_checkpoint(ADMIN, 0, promise(commitment(1)), &[P, P]));
+        assert_ok!(try_checkpoint(
+            ADMIN,
+            0,
+            signed_root(commitment(1)),
+            &[P, P]
+        ));
         let snapshot = Buckets::<Test>::get(0).unwrap().snapshot.unwrap();
         assert_eq!(snapshot.primary_signers, vec![0b01]);
     });
@@ -62,7 +72,7 @@ fn signatures_over_anything_else_are_refused() {
     new_test_ext().execute_with(|| {
         let id = bucket(1, 1);
         let other = bucket(1, 1);
-        let signed_for = promise(commitment(1)).message(other);
+        let signed_for = signed_root(commitment(1)).message(other);
         let given = signatures(&[P], &signed_for);
         let refused = StorageProvider::checkpoint(
             signed(ADMIN),
@@ -88,7 +98,7 @@ fn signatures_over_anything_else_are_refused() {
 fn a_nonce_is_neither_old_nor_to_come() {
     new_test_ext().execute_with(|| {
         bucket(1, 1);
-        let with = |nonce| Promise {
+        let with = |nonce| SignedRoot {
             commitment: commitment(1),
             nonce,
         };
@@ -107,7 +117,7 @@ fn a_nonce_is_neither_old_nor_to_come() {
 #[cfg(not(commitment_nonce))]
 #[test]
 fn a_signed_commitment_is_57_bytes_of_version_1() {
-    let message = Promise {
+    let message = SignedRoot {
         commitment: commitment(7),
     }
     .message(0x0102);
@@ -119,7 +129,7 @@ fn a_signed_commitment_is_57_bytes_of_version_1() {
 #[cfg(commitment_nonce)]
 #[test]
 fn a_signed_commitment_is_65_bytes_of_version_2_with_the_nonce_last() {
-    let message = Promise {
+    let message = SignedRoot {
         commitment: commitment(7),
         nonce: 9,
     }
@@ -134,8 +144,8 @@ fn late_signatures_are_added_and_known_ones_skipped() {
     new_test_ext().execute_with(|| {
         bucket(3, 1);
         let extend = |who, names: &[&str]| {
-            let promise = promise(commitment(1));
-            let given = signatures(names, &promise.message(0));
+            let signed_root = signed_root(commitment(1));
+            let given = signatures(names, &signed_root.message(0));
             StorageProvider::extend_checkpoint(signed(who), 0, given)
         };
         assert_noop!(extend(ADMIN, &[P]), Error::<Test>::NoSnapshot);
@@ -170,9 +180,9 @@ fn a_frozen_bucket_keeps_its_start() {
             start_seq: 4,
             ..later
         };
-        let refused = try_checkpoint(ADMIN, 0, promise(earlier), &[P]);
+        let refused = try_checkpoint(ADMIN, 0, signed_root(earlier), &[P]);
         assert_noop!(refused, Error::<Test>::SnapshotViolatesFrozen);
-        assert_ok!(try_checkpoint(ADMIN, 0, promise(later), &[P]));
+        assert_ok!(try_checkpoint(ADMIN, 0, signed_root(later), &[P]));
     });
 }
 

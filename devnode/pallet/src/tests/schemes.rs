@@ -13,7 +13,7 @@ const P: &str = PROVIDERS[0];
 const SEED: [u8; 32] = [7; 32];
 
 fn message() -> Vec<u8> {
-    promise(commitment()).message(0)
+    signed_root(commitment()).message(0)
 }
 
 fn commitment() -> Commitment {
@@ -25,9 +25,9 @@ fn commitment() -> Commitment {
 
 /// Challenges the provider by a signature: it must be valid for its key.
 fn challenge_by(signature: MultiSignature) -> DispatchResult {
-    let promised = promise(commitment());
+    let signed_root = signed_root(commitment());
     // The leaf does not matter here, but must be one where the variant asks for that.
-    let refused = try_challenge_offchain(ADMIN, 0, P, promised, at(0, 0), signature);
+    let refused = try_challenge_offchain(ADMIN, 0, P, signed_root, at(0, 0), signature);
     #[cfg(leaf_binding)]
     if refused == Err(Error::<Test>::LeafOutOfRange.into()) {
         return Ok(());

@@ -93,7 +93,7 @@ fn signatures_over_a_commitment_do_not_count_for_a_window() {
     new_test_ext().execute_with(|| {
         bucket(2, 1);
         let (first, _) = leader(WINDOW);
-        let given = signatures(&[first], &promise(commitment()).message(0));
+        let given = signatures(&[first], &signed_root(commitment()).message(0));
         let refused = StorageProvider::provider_checkpoint(
             signed(first),
             0,

@@ -1,5 +1,10 @@
 //! Agreements, and the terms for them that providers sign.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "in what derived codecs do: the index of a variant is below 256"
+)]
+
 use crate::types::BucketId;
 #[cfg(not(deployed))]
 use crate::types::Commitment;
@@ -9,9 +14,9 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_runtime::AccountId32;
 
-/// What precedes the terms of a primary agreement when they are hashed to be signed.
+/// The prefix of the terms of a primary agreement when they are hashed to be signed.
 pub const PRIMARY_TERM_CONTEXT: &[u8] = b"primary-term-v1:";
-/// What precedes the terms of a replica agreement when they are hashed to be signed.
+/// The prefix of the terms of a replica agreement when they are hashed to be signed.
 pub const REPLICA_TERM_CONTEXT: &[u8] = b"replica-term-v1:";
 
 /// An agreement of a provider to keep a bucket, while the anchor block is below `expires_at`.
@@ -27,7 +32,7 @@ pub struct StorageAgreement {
     pub price_per_byte: u128,
     /// The first anchor block at which it no longer holds.
     pub expires_at: u32,
-    /// Whether the provider refuses extensions.
+    /// True if the provider refuses extensions.
     pub extensions_blocked: bool,
     /// The provider's part.
     pub role: ProviderRole,
@@ -63,7 +68,7 @@ pub enum ProviderRole {
     Primary,
     /// It copies from others, and confirms what it has.
     Replica {
-        /// What is left to pay for syncs.
+        /// The amount that is left to pay for syncs.
         sync_balance: u128,
         /// The price of a confirmed sync.
         sync_price: u128,
@@ -93,7 +98,7 @@ pub enum ProviderRole {
     MaxEncodedLen,
 )]
 pub struct ReplicaSyncRecord {
-    /// What the replica has; the range of a historical root is not known, and is 0.
+    /// The commitment to its content; the range of a historical root is not known, and is 0.
     pub commitment: Commitment,
     /// The anchor block of the confirmation.
     pub block: u32,
@@ -122,7 +127,7 @@ pub struct AgreementTerms {
     /// The bucket they are for; none for a new one.
     #[cfg(not(challenger_tiers))]
     pub bucket_id: Option<BucketId>,
-    /// What a replica agreement has besides.
+    /// The further terms of a replica agreement.
     pub replica_params: Option<ReplicaTerms>,
 }
 
@@ -160,12 +165,12 @@ pub enum BucketTarget {
     Existing(BucketId),
 }
 
-/// What the terms of a replica agreement have besides.
+/// The further terms of a replica agreement.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 pub struct ReplicaTerms {
-    /// What is held from the owner to pay for syncs.
+    /// The amount that is held from the owner to pay for syncs.
     pub sync_balance: u128,
     /// The least anchor blocks between two syncs.
     pub min_sync_interval: u32,

@@ -1,7 +1,7 @@
 //! A bucket's row.
 
 use crate::Config;
-use crate::types::{Commitment, Promise};
+use crate::types::{Commitment, SignedRoot};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound};
@@ -31,7 +31,7 @@ pub enum Role {
     Reader,
 }
 
-/// Who may read a bucket, and so challenge its primary providers.
+/// The accounts that may read a bucket, and so challenge its primary providers.
 #[cfg(challenger_tiers)]
 #[derive(
     Clone,
@@ -67,7 +67,7 @@ pub struct Member {
 pub struct Bucket<T: Config> {
     /// The members, at least one of them an admin.
     pub members: BoundedVec<Member, T::MaxMembers>,
-    /// Who may read it.
+    /// The accounts that may read it.
     #[cfg(challenger_tiers)]
     pub visibility: Visibility,
     /// The first sequence of a frozen bucket.
@@ -109,20 +109,24 @@ pub struct BucketSnapshot {
 }
 
 impl BucketSnapshot {
-    pub(crate) fn new(promise: Promise, checkpoint_block: u32, primary_signers: Vec<u8>) -> Self {
+    pub(crate) fn new(
+        signed_root: SignedRoot,
+        checkpoint_block: u32,
+        primary_signers: Vec<u8>,
+    ) -> Self {
         Self {
             #[cfg(not(deployed))]
-            commitment: promise.commitment,
+            commitment: signed_root.commitment,
             #[cfg(deployed)]
-            mmr_root: promise.commitment.mmr_root,
+            mmr_root: signed_root.commitment.mmr_root,
             #[cfg(deployed)]
-            start_seq: promise.commitment.start_seq,
+            start_seq: signed_root.commitment.start_seq,
             #[cfg(deployed)]
-            leaf_count: promise.commitment.leaf_count,
+            leaf_count: signed_root.commitment.leaf_count,
             checkpoint_block,
             primary_signers,
             #[cfg(commitment_nonce)]
-            commitment_nonce: promise.nonce,
+            commitment_nonce: signed_root.nonce,
         }
     }
 
@@ -139,8 +143,8 @@ impl BucketSnapshot {
     }
 
     /// Returns what the signers signed.
-    pub(crate) fn promise(&self) -> Promise {
-        Promise {
+    pub(crate) fn signed_root(&self) -> SignedRoot {
+        SignedRoot {
             commitment: self.commitment(),
             #[cfg(commitment_nonce)]
             nonce: self.commitment_nonce,
@@ -201,6 +205,6 @@ pub struct CheckpointWindowConfig {
     pub interval: u32,
     /// Anchor blocks at its start in which only the leader submits.
     pub grace_period: u32,
-    /// Whether providers submit at all.
+    /// True if providers submit at all.
     pub enabled: bool,
 }

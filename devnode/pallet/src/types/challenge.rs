@@ -1,5 +1,10 @@
 //! Challenges and their answers.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "in what derived codecs do: the index of a variant is below 256"
+)]
+
 use crate::Config;
 use crate::types::{BucketId, Commitment};
 use alloc::vec::Vec;
@@ -59,14 +64,14 @@ pub struct Challenge {
     pub provider: AccountId32,
     /// The account that asks.
     pub challenger: AccountId32,
-    /// The root that the provider promised.
+    /// The challenged root.
     pub mmr_root: H256,
     /// The sequence of that tree's first leaf.
     pub start_seq: u64,
     /// The leaves of that tree.
     #[cfg(leaf_binding)]
     pub leaf_count: u64,
-    /// What is asked for.
+    /// The chunk that is asked for.
     #[cfg(not(deployed))]
     pub target: ChunkLocation,
     /// The leaf that is asked for.
@@ -75,9 +80,9 @@ pub struct Challenge {
     /// The chunk that is asked for.
     #[cfg(deployed)]
     pub chunk_index: u64,
-    /// What is held from the challenger.
+    /// The amount that is held from the challenger.
     pub deposit: u128,
-    /// Whether the challenger was authorised when it asked.
+    /// True if the challenger was authorised when it asked.
     #[cfg(challenger_tiers)]
     pub authorized: bool,
 }
@@ -135,7 +140,7 @@ pub struct MmrLeaf {
 pub struct MerkleProof {
     /// The siblings, leaf to root.
     pub siblings: Vec<H256>,
-    /// Whether the node so far is the right child.
+    /// For each sibling, true if the node so far is the right child.
     pub path: Vec<bool>,
 }
 

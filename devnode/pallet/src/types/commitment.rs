@@ -77,13 +77,13 @@ impl CommitmentPayload {
 
 /// A commitment with everything else that its signers choose.
 #[derive(Clone, Copy)]
-pub(crate) struct Promise {
+pub(crate) struct SignedRoot {
     pub(crate) commitment: Commitment,
     #[cfg(commitment_nonce)]
     pub(crate) nonce: u64,
 }
 
-impl Promise {
+impl SignedRoot {
     /// Returns the bytes that are signed for a bucket.
     pub(crate) fn message(&self, bucket_id: BucketId) -> Vec<u8> {
         CommitmentPayload {
@@ -97,7 +97,7 @@ impl Promise {
     }
 }
 
-/// What providers sign for the checkpoint of a window.
+/// The payload that providers sign for the checkpoint of a window.
 #[cfg(checkpoint_windows)]
 #[derive(
     Clone,

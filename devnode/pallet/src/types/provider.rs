@@ -16,7 +16,7 @@ pub struct ProviderInfo<T: Config> {
     pub multiaddr: BoundedVec<u8, T::MaxMultiaddrLength>,
     /// The key that verifies its signatures, without a scheme: the signature tells it.
     pub public_key: BoundedVec<u8, ConstU32<64>>,
-    /// What it can lose. 0 after it was slashed.
+    /// The amount that it can lose. 0 after it was slashed.
     pub stake: u128,
     /// The sum of the quotas of its agreements.
     pub committed_bytes: u64,
@@ -39,11 +39,11 @@ pub struct ProviderSettings {
     pub max_duration: u32,
     /// The price of a byte for an anchor block.
     pub price_per_byte: u128,
-    /// Whether primary agreements are accepted.
+    /// True if primary agreements are accepted.
     pub accepting_primary: bool,
     /// The price of a confirmed sync; `None` refuses replica agreements.
     pub replica_sync_price: Option<u128>,
-    /// Whether agreements may be extended.
+    /// True if agreements may be extended.
     pub accepting_extensions: bool,
     /// The most bytes of all agreements; 0 is no bound.
     pub max_capacity: u64,

@@ -104,7 +104,7 @@ fn a_dry_run_tells_events_and_errors() {
     chain(Parameters::default()).execute_with(|| {
         let alice: AccountId = Sr25519Keyring::Alice.to_account_id();
         let dry_run = |call: RuntimeCall| {
-            let origin = frame_system::RawOrigin::Signed(alice.clone()).into();
+            let origin = frame_system::RawOrigin::Signed(alice.clone());
             let parameters = (crate::OriginCaller::system(origin), call).encode();
             #[cfg(not(deployed))]
             let parameters = [parameters, 5u32.encode()].concat();

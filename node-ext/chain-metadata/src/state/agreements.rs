@@ -2,9 +2,9 @@
 //! pages; only the account's own rows are.
 
 use super::ChainState;
+use crate::capability::Capability;
 use crate::node::NodeState;
 use crate::rows;
-use crate::support::Capability;
 use cairn_chain::ChainError;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::Agreement;

@@ -3,10 +3,10 @@
 use super::ChainState;
 use crate::blocks::Block;
 use crate::calls::account as account_value;
+use crate::capability::Capability;
 use crate::node::NodeState;
 use crate::rows::{self, BucketRow};
 use crate::runtime::unsupported;
-use crate::support::Capability;
 use crate::value::{Mismatch, Value};
 use cairn_chain::ChainError;
 use cairn_primitives::challenge::AccountId;

@@ -7,11 +7,11 @@
 use super::ChainState;
 use crate::blocks::Block;
 use crate::calls::account as account_value;
+use crate::capability::Capability;
 use crate::features::ChallengeLayout;
 use crate::node::NodeState;
 use crate::rows;
 use crate::storage::StorageItem;
-use crate::support::Capability;
 use crate::value::{Mismatch, Value};
 use cairn_chain::{ChainError, OpenChallenges};
 use cairn_primitives::H256;

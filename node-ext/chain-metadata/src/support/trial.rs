@@ -1,10 +1,11 @@
 //! Tries each capability on a runtime: each reader on a sample, and each call once.
 
-use super::{Capability, Support};
 use crate::calls;
+use crate::capability::{Capability, Support};
 use crate::extrinsic;
 use crate::features::{AnchorSource, ChallengeLayout, Features, Payload};
-use crate::runtime::{PALLET, Runtime};
+use crate::names::PALLET;
+use crate::runtime::Runtime;
 use crate::storage::StorageItem;
 use crate::value::{Mismatch, Value, decode_all, sample};
 use crate::{dry_run, events, funds, rows, terms};

@@ -24,7 +24,7 @@ fn runtime() -> &'static Runtime {
             spec_version: 1,
             transaction_version: 1,
         };
-        Runtime::decode(id, &crate::testing::metadata(Options::CURRENT)).unwrap()
+        crate::support::load(id, &crate::testing::metadata(Options::CURRENT)).unwrap()
     })
 }
 

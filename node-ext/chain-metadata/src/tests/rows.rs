@@ -23,7 +23,7 @@ fn agreement_key(bucket: u64, account: AccountId) -> Vec<u8> {
 }
 
 /// A provider's row. The counters of challenges are one on old chains, and two on new ones.
-fn provider_row(counters: &[u32], lost: u32, is_old: bool) -> Vec<u8> {
+pub(super) fn provider_row(counters: &[u32], lost: u32, is_old: bool) -> Vec<u8> {
     let settings = (10_u32, 20_u32, 3_u128, true, Some(4_u128), false, 99_u64);
     let mut row = (
         b"/dns4/a.example/tcp/443".to_vec(),

@@ -1,6 +1,7 @@
 //! A runtime upgrade between two reads.
 
 use super::node::MemoryBlock;
+use super::rows::provider_row;
 use super::*;
 use cairn_chain::{ChainError, DryRunResult};
 use cairn_primitives::H256;
@@ -84,6 +85,43 @@ async fn a_block_with_new_code_is_read_as_the_old_code_wrote_it() {
         .unwrap_err();
     assert!(matches!(error, ChainError::NoSuchBlock { .. }), "{error}");
     assert!(error.is_transient());
+}
+
+/// Upgrades to code that tells another anchor block, and returns the anchor blocks before, at the
+/// block whose state is not migrated yet, and after.
+async fn anchors_around_an_upgrade(before: Options) -> [u32; 3] {
+    let node = MemoryNode::new(before);
+    let own = prefix("System", "Number");
+    node.change(|block| {
+        set_last_run(block, 1);
+        let relay = prefix("ParachainSystem", "LastRelayChainBlockNumber");
+        block.storage.insert(relay, 9_000_000_u32.encode());
+        block.storage.insert(own.clone(), 50_000_u32.encode());
+        // Registered in block 7 of its own: that tells the clock.
+        let row = provider_row(&[9], 2, true);
+        block.storage.insert(provider_key(OTHER), row);
+    });
+    let chain = state(&node);
+    let mut anchors = [chain.head(node.best_hash()).await.unwrap().anchor, 0, 0];
+    let between = node.next_block(|block| {
+        set_code(block, 2, Options::CURRENT);
+        block.storage.insert(own.clone(), 50_001_u32.encode());
+        let tells = "StorageProviderApi_current_anchor_block".to_owned();
+        block.functions.insert(tells, 9_000_000_u32.encode());
+    });
+    anchors[1] = chain.head(between).await.unwrap().anchor;
+    let after = node.next_block(|block| set_last_run(block, 2));
+    anchors[2] = chain.head(after).await.unwrap().anchor;
+    anchors
+}
+
+/// In the state that the old code wrote, the new clock would make agreements look expired.
+#[tokio::test]
+async fn the_new_clock_never_meets_rows_of_the_old_one() {
+    let anchors = anchors_around_an_upgrade(Options::DEPLOYED).await;
+    assert_eq!(anchors, [50_000, 50_001, 9_000_000]);
+    let anchors = anchors_around_an_upgrade(Options::NONCE).await;
+    assert_eq!(anchors, [100, 100, 9_000_000]);
 }
 
 #[tokio::test]

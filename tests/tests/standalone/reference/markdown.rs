@@ -104,7 +104,7 @@ fn name(schema: &Value) -> String {
         let name = reference.rsplit('/').next().unwrap();
         return match name {
             "Bytes" | "H256" => format!("`{name}` in hex"),
-            "U64OrHex" => "a number".to_owned(),
+            "U64OrHex" | "U128OrHex" => "a number".to_owned(),
             own => format!("[{own}](#{})", own.to_lowercase()),
         };
     }
@@ -145,7 +145,10 @@ fn name(schema: &Value) -> String {
 fn write_types(text: &mut String, api: &Api) {
     writeln!(text, "\n## Types").unwrap();
     for (type_name, schema) in &api.types {
-        if matches!(type_name.as_str(), "Bytes" | "H256" | "U64OrHex") {
+        if matches!(
+            type_name.as_str(),
+            "Bytes" | "H256" | "U64OrHex" | "U128OrHex"
+        ) {
             continue;
         }
         let doc = schema["description"].as_str().unwrap();

@@ -4,6 +4,8 @@
 //! Everything runs on one thread until nothing can proceed, so a test knows when the scheduler is
 //! idle.
 
+mod slow_client;
+
 use crate::challenges::answer::Prover;
 use crate::challenges::driver::Delay;
 use crate::challenges::duty::{DutyChange, DutyStore, StoredDuty};
@@ -12,16 +14,9 @@ use crate::challenges::tracker::ChallengeTracker;
 use crate::challenges::{ChallengeConfig, ChallengeStatus, ChallengeWorker, Dependencies};
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
-use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
-    SubmittedExtrinsic,
-};
-use cairn_primitives::challenge::{
-    AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
-};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, RegisteredKey, TermsRules,
-};
+use cairn_chain::{ChainClient, Head};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, MultiSignature, Role};
+use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, RegisteredKey};
 use cairn_primitives::{
     Answer, BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
 };
@@ -30,12 +25,12 @@ use codec::Encode;
 use futures::channel::oneshot;
 use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Abortable, BoxFuture};
-use futures::stream::BoxStream;
 use futures::task::LocalSpawnExt;
 use futures::{FutureExt, future};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use slow_client::SlowClient;
 use sp_core::{Pair, sr25519};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -171,102 +166,6 @@ impl DutyStore for MemoryDutyStore {
             }
         }
         Ok(())
-    }
-}
-
-/// A chain client whose calls take time.
-struct SlowClient {
-    clock: SharedClock,
-    client: Arc<SimulatedClient>,
-}
-
-#[async_trait]
-impl ChainClient for SlowClient {
-    fn account(&self) -> AccountId {
-        self.client.account()
-    }
-
-    async fn genesis(&self) -> Result<H256, ChainError> {
-        self.client.genesis().await
-    }
-
-    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        random_latency(&self.clock).await;
-        self.client.finalized_heads().await
-    }
-
-    async fn best_head(&self) -> Result<Head, ChainError> {
-        self.client.best_head().await
-    }
-
-    async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.client.limits(at).await
-    }
-
-    async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        self.client.provider(at).await
-    }
-
-    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
-        self.client.terms_rules(at).await
-    }
-
-    async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
-        self.client.funds(at).await
-    }
-
-    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError> {
-        self.client.fee(submission).await
-    }
-
-    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
-        random_latency(&self.clock).await;
-        self.client.open_challenges(at).await
-    }
-
-    async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        random_latency(&self.clock).await;
-        self.client.bucket(at, bucket).await
-    }
-
-    async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        self.client.buckets(at).await
-    }
-
-    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
-        self.client.agreements(at).await
-    }
-
-    async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
-        random_latency(&self.clock).await;
-        self.client.outcomes(at).await
-    }
-
-    async fn dry_run(
-        &self,
-        id: ChallengeId,
-        response: &ChallengeResponse,
-    ) -> Result<DryRunResult, ChainError> {
-        random_latency(&self.clock).await;
-        self.client.dry_run(id, response).await
-    }
-
-    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
-        random_latency(&self.clock).await;
-        let ticket = self.client.submit(submission).await;
-        // Submitted, but the process may be killed before it knows.
-        random_latency(&self.clock).await;
-        ticket
-    }
-
-    async fn submit_urgently(
-        &self,
-        submission: Submission,
-    ) -> Result<SubmittedExtrinsic, ChainError> {
-        random_latency(&self.clock).await;
-        let ticket = self.client.submit_urgently(submission).await;
-        random_latency(&self.clock).await;
-        ticket
     }
 }
 
