@@ -12,6 +12,9 @@ use codec::Encode;
 use serde_json::{Value, json};
 use sp_core::Pair;
 
+/// The code of the error that signing is off.
+const SIGNING_REFUSED: i64 = 12_058;
+
 /// A client, and the examples so far.
 struct Session<'a> {
     api: &'a Api,
@@ -27,7 +30,15 @@ impl Session<'_> {
 
     /// Sends a request with parameters by name; returns the result.
     fn ask(&mut self, name: &str, params: Value) -> Value {
-        let answer = self.client.request(name, params.clone());
+        let mut answer = self.client.request(name, params.clone());
+        // A provider signs once it has compared what it signed with the chain.
+        for _ in 0..1_000 {
+            if answer["error"]["code"] != json!(SIGNING_REFUSED) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            answer = self.client.request(name, params.clone());
+        }
         let result = answer.get("result").cloned();
         let result = result.unwrap_or_else(|| panic!("{name} {params}: {answer}"));
         self.keep(name, params, result.clone(), None);

@@ -10,13 +10,14 @@ use cairn_rpc_api::{SignedTermsInfo, terms_refusal_in};
 use cairn_testing::{LIMITS, SimulatedChain};
 use codec::DecodeAll;
 use parking_lot::Mutex;
+use std::time::Duration;
 
 const OWNER: [u8; 32] = [8; 32];
 
 /// A request for a MiB.
 fn request(max_price: u32) -> Value {
     json!([{
-        "owner": H256(OWNER), "maxBytes": 1 << 20, "duration": 100, "maxPrice": max_price,
+        "owner": H256(OWNER), "maxBytes": 1 << 20, "duration": 500_000, "maxPrice": max_price,
     }])
 }
 
@@ -70,7 +71,8 @@ fn signed_terms_are_what_the_chain_takes() {
         exports: String::new(),
         _exports: tempfile::tempdir().unwrap(),
     };
-    // The workers read some heads first.
+    // The workers read some heads first. The chain gives them time: an agreement that is over
+    // before they see it makes no bucket.
     let signed = loop {
         chain.advance();
         match rpc.call("cairnProvider_v1_negotiate", &request(3)) {
@@ -80,7 +82,7 @@ fn signed_terms_are_what_the_chain_takes() {
                 let is_early =
                     matches!(refusal, Some(TermsRefusal::NotReady | TermsRefusal::Unable));
                 assert!(is_early, "{error:?}");
-                std::thread::yield_now();
+                std::thread::sleep(Duration::from_millis(5));
             }
         }
     };
@@ -110,7 +112,7 @@ fn signed_terms_are_what_the_chain_takes() {
     let bucket: BucketId = made.lock().take().unwrap().unwrap();
     while provider.indexed_bucket(bucket).is_none() {
         chain.advance();
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
     }
     let info = json!([bucket.0]);
     let info = rpc.call("cairnBucket_v1_info", &info).unwrap();
