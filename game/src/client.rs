@@ -115,6 +115,10 @@ impl ChainClient for GameClient {
         Ok(self.chain.lock().genesis())
     }
 
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(false)
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         self.activity.fetch_add(1, Ordering::Relaxed);
         let (heads, state) = (self.chain.lock().heads(), self.state.clone());

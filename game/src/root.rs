@@ -1,11 +1,11 @@
 //! Changes of the state without a call of the storage pallet: by a sudo key, and by migrations.
 
-use crate::face::{challenge_key, item_key, row_key};
+use crate::face::{item_key, row_key};
 use crate::variant::Variant;
 use cairn_primitives::BucketId;
-use cairn_primitives::challenge::{AccountId, ChallengeId};
+use cairn_primitives::challenge::AccountId;
 use codec::{Decode, Encode};
-use frame_support::storage::unhashed;
+use frame_support::storage::{PrefixIterator, unhashed};
 
 /// A change by root.
 #[derive(Clone, Debug)]
@@ -16,8 +16,9 @@ pub(crate) enum RootAction {
     AddPrimary(BucketId, AccountId, u32),
     /// A migration drops all challenges, without an event.
     DropChallenges,
-    /// A bucket is deleted, with its agreements and challenges.
-    DropBucket(BucketId, Vec<(ChallengeId, AccountId)>),
+    /// A bucket is deleted, with its agreements and challenges. On the deployed chain a
+    /// bucket with challenges stays: they could never be answered.
+    DropBucket(BucketId),
     /// The key that verifies a provider's signatures.
     SetKey(AccountId, [u8; 32]),
 }
@@ -46,17 +47,17 @@ impl RootAction {
                     let _ = unhashed::clear_prefix(&item_key(item), None, None);
                 }
             }
-            Self::DropBucket(bucket, open) => {
+            Self::DropBucket(bucket) => {
+                let open = challenges_of(variant, *bucket);
+                if variant.is_deployed() && !open.is_empty() {
+                    return;
+                }
                 let id = bucket.0.encode();
                 unhashed::kill(&row_key("Buckets", &[&id]));
                 let agreements = row_key("StorageAgreements", &[&id]);
                 let _ = unhashed::clear_prefix(&agreements, None, None);
-                if variant.is_deployed() {
-                    // Its list would have to be rewritten: they stay, for a bucket that is gone.
-                    return;
-                }
-                for (id, provider) in open {
-                    unhashed::kill(&challenge_key(*id));
+                for (key, provider) in open {
+                    unhashed::kill(&key);
                     let count = row_key("PendingChallenges", &[&provider.0]);
                     let left = unhashed::get_raw(&count);
                     let left = left.map_or(0, |left| u32::decode(&mut &left[..]).unwrap());
@@ -76,4 +77,25 @@ impl RootAction {
             }
         }
     }
+}
+
+/// Returns the rows of challenges of a bucket, and their providers, in the state that is being
+/// changed.
+fn challenges_of(variant: Variant, bucket: BucketId) -> Vec<(Vec<u8>, AccountId)> {
+    let prefix = item_key("Challenges");
+    let rows =
+        PrefixIterator::<(Vec<u8>, Vec<u8>)>::new(prefix.clone(), prefix.clone(), |end, row| {
+            Ok((end.to_vec(), row.to_vec()))
+        });
+    let mut found = Vec::new();
+    for (end, row) in rows {
+        let key = [prefix.clone(), end].concat();
+        let challenges = match variant.is_deployed() {
+            true => variant.face().challenges(&row).unwrap_or_default(),
+            false => variant.face().challenge(&row).into_iter().collect(),
+        };
+        let of_it = challenges.into_iter().filter(|one| one.bucket == bucket);
+        found.extend(of_it.map(|one| (key.clone(), one.provider)));
+    }
+    found
 }

@@ -22,16 +22,20 @@ pub(crate) struct AgreementArgs {
     /// Sign terms for clients that ask for an agreement, with this provider as a primary provider
     #[arg(long)]
     accept_agreements: bool,
-    /// Price of a byte for one anchor block, in the chain's smallest unit [default: the one that is
-    /// registered on chain]
-    #[arg(long, value_name = "AMOUNT")]
+    /// Price of a byte for one anchor block, in the chain's smallest unit: 3, or '3 planck'. Nothing
+    /// is offered while the one that is registered on chain is lower: top-ups and extensions are at
+    /// that one [default: the one that is registered on chain]
+    #[arg(long, value_name = "PLANCK", value_parser = quantity::parse_price)]
     price_per_byte: Option<u128>,
-    /// Shortest agreement, in anchor blocks
-    #[arg(long, value_name = "BLOCKS", default_value_t = TermsPolicy::default().min_duration)]
-    min_duration: u32,
+    /// Shortest agreement, in anchor blocks [default: 3600, six hours of 6 s blocks, or the longest]
+    #[arg(long, value_name = "BLOCKS")]
+    min_duration: Option<u32>,
     /// Longest agreement, in anchor blocks
     #[arg(long, value_name = "BLOCKS", default_value_t = TermsPolicy::default().max_duration)]
     max_duration: u32,
+    /// Least bytes of one agreement: 4096, 10GiB [default: 1 MiB, or the most]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::parse_bytes)]
+    min_agreement_bytes: Option<u64>,
     /// Most bytes of one agreement: 4096, 10GiB
     #[arg(long, value_name = "SIZE", value_parser = quantity::parse_bytes)]
     #[arg(default_value_t = TermsPolicy::default().max_bucket_bytes)]
@@ -70,16 +74,21 @@ impl AgreementArgs {
     ///
     /// Fails if a file of accounts cannot be read.
     pub(crate) fn apply(&self, config: &mut ExtensionConfig) -> Result<(), Failure> {
+        let default = TermsPolicy::default();
+        let (max_duration, max_bytes) = (self.max_duration, self.max_agreement_bytes);
+        let shortest = self.min_duration;
+        let least = self.min_agreement_bytes;
         config.terms = TermsPolicy {
             accepts_primary: self.accept_agreements,
             price_per_byte: self.price_per_byte,
-            min_duration: self.min_duration,
-            max_duration: self.max_duration,
-            max_bucket_bytes: self.max_agreement_bytes,
+            min_duration: shortest.unwrap_or(default.min_duration.min(max_duration)),
+            max_duration,
+            min_bucket_bytes: least.unwrap_or(default.min_bucket_bytes.min(max_bytes)),
+            max_bucket_bytes: max_bytes,
             max_agreed_bytes: self.max_agreed_bytes,
             owners: self.owners()?,
             validity: self.terms_validity,
-            ..TermsPolicy::default()
+            ..default
         };
         config.agreements.creates_buckets = !self.no_create_buckets;
         config.agreements.profile = self.bucket_hashing.map(Into::into);
@@ -128,6 +137,36 @@ fn read_owners(path: &Path) -> Result<HashSet<AccountId>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        agreements: AgreementArgs,
+    }
+
+    fn policy(flags: &[&str]) -> TermsPolicy {
+        let program = Program::try_parse_from([&["program"][..], flags].concat()).unwrap();
+        let mut config = ExtensionConfig::default();
+        program.agreements.apply(&mut config).unwrap();
+        assert_eq!(config.terms.validate(), Ok(()), "{flags:?}");
+        config.terms
+    }
+
+    #[test]
+    fn the_policy_is_never_below_its_least_by_default() {
+        assert_eq!(policy(&[]), TermsPolicy::default());
+        let small = policy(&["--max-duration", "10", "--max-agreement-bytes", "4KiB"]);
+        assert_eq!((small.min_duration, small.min_bucket_bytes), (10, 4096));
+        let named = ["--min-duration", "7", "--min-agreement-bytes", "1"];
+        let named = policy(&named);
+        assert_eq!((named.min_duration, named.min_bucket_bytes), (7, 1));
+        // In the same unit as the price of the record on chain.
+        for price in ["3", "3 planck"] {
+            let price = policy(&["--price-per-byte", price]).price_per_byte;
+            assert_eq!(price, Some(3));
+        }
+    }
 
     #[test]
     fn owners_are_read_line_by_line_and_a_bad_line_is_named() {

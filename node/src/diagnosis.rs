@@ -60,7 +60,7 @@ fn look_at_machine(
         folder.signer(Some(account))?;
         folder.signer(Some(keys.signing_key(account)))
     });
-    let exposed = folder.exposed().unwrap_or_default();
+    let exposed = folder.exposed().ok();
     let is_folder = std::fs::metadata(path).is_ok_and(|found| found.is_dir());
     let reading = is_folder.then(|| DiskGuard::for_path(path, globals.disk_reserve).reading(0));
     let open = u64::try_from(buckets)
@@ -76,10 +76,10 @@ fn look_at_machine(
         key: signing
             .map(|signer| signer.public())
             .map_err(|error| error.to_string()),
-        exposed_keys: exposed
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect(),
+        exposed_keys: exposed.map(|files| {
+            let files = files.iter();
+            files.map(|file| file.display().to_string()).collect()
+        }),
         disk: reading.map(|disk| DiskSpace {
             free: disk.free,
             reserve: disk.reserve,
@@ -87,7 +87,8 @@ fn look_at_machine(
         descriptors: ProcessLimits::of_this_process().descriptors,
         needed_descriptors: RESERVED_DESCRIPTORS.saturating_add(for_buckets),
         endpoint,
-        pending_call: Ok(None),
+        // Only the chain tells its genesis, which names the record.
+        pending_call: None,
     }
 }
 

@@ -1,6 +1,7 @@
-//! Sizes as people write them, such as `4096`, `10GiB` or `1.5 TB`, and counts with their
+//! Sizes as people write them, such as `4096`, `10GiB` or `1.5 TB`, prices, and counts with their
 //! nouns.
 
+use cairn_lifecycle::Token;
 use indicatif::{BinaryBytes, HumanCount};
 
 /// Units by powers of 1024; a bare letter means the same, as in `du` and `truncate`.
@@ -36,6 +37,13 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     exact().ok_or_else(|| {
         format!("{text:?} is not a size: write a number of bytes up to 16 EiB, as in 10GiB")
     })
+}
+
+/// Parses the price of a byte for one anchor block. It is in the chain's smallest unit in each
+/// command, since `cairn run` may have no node to ask for the chain's token.
+pub(crate) fn parse_price(text: &str) -> Result<u128, String> {
+    let price = Token::smallest().parse(text);
+    price.map_err(|error| format!("{error}: the price is in the chain's smallest unit"))
 }
 
 fn scale(unit: &str) -> Option<u128> {
@@ -87,6 +95,17 @@ mod tests {
             ("18446744073709551615", u64::MAX),
         ] {
             assert_eq!(parse_bytes(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_in_the_smallest_unit_with_and_without_its_name() {
+        for text in ["3", "3 planck", "3planck", " 3 "] {
+            assert_eq!(parse_price(text), Ok(3), "{text:?}");
+        }
+        for text in ["3 PAS", "0.5", "0.000001 PAS", "", "-3"] {
+            let refused = parse_price(text).unwrap_err();
+            assert!(refused.contains("smallest unit"), "{text:?}: {refused}");
         }
     }
 

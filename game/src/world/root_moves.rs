@@ -74,19 +74,8 @@ impl World {
             return self.chain.lock().root(RootAction::DropChallenges);
         }
         let bucket = self.bucket(a);
-        let (open, is_deployed) = {
-            let chain = self.chain.lock();
-            let all = chain.rows().challenges();
-            let of_it = all.into_iter().filter(|(_, row)| row.bucket == bucket);
-            let open: Vec<_> = of_it.map(|(id, row)| (id, row.provider)).collect();
-            (open, chain.variant.is_deployed())
-        };
-        // There they would stay, and could never be answered.
-        if is_deployed && !open.is_empty() {
-            return;
-        }
         self.log_event(format!("bucket {bucket} is deleted on chain"));
-        self.chain.lock().root(RootAction::DropBucket(bucket, open));
+        self.chain.lock().root(RootAction::DropBucket(bucket));
     }
 
     /// Registers another key for the provider for some blocks.

@@ -33,6 +33,7 @@ mod signed_root;
 #[cfg(test)]
 mod tests;
 mod tombstones;
+mod unbound_answer;
 mod upload_nodes;
 mod uploads;
 mod view;

@@ -4,6 +4,7 @@
 //! by the old one, and is migrated with the next block. So rows and events are read by the
 //! runtime that last ran there, which FRAME keeps in `System.LastRuntimeUpgrade`.
 
+use crate::anchor::Anchor;
 use crate::node::{NodeState, RuntimeId};
 use crate::runtime::Runtime;
 use cairn_chain::ChainError;
@@ -33,7 +34,7 @@ pub(crate) struct Block {
     /// The runtime that answers calls and executes the next block.
     pub(crate) code: Arc<Runtime>,
     /// The anchor block, once it was read.
-    pub(crate) anchor: Arc<tokio::sync::OnceCell<u32>>,
+    pub(crate) anchor: Arc<tokio::sync::OnceCell<Anchor>>,
 }
 
 impl Block {
@@ -186,7 +187,7 @@ async fn load<S: NodeState>(state: &S, at: H256, id: RuntimeId) -> Result<Runtim
     // On a blocking thread: the metadata takes megabytes.
     tokio::task::spawn_blocking(move || crate::support::load(id, &metadata))
         .await
-        .map_err(|error| ChainError::Unsupported(format!("reading its metadata failed: {error}")))?
+        .map_err(|error| ChainError::Unreachable(format!("reading its metadata failed: {error}")))?
 }
 
 /// Calls a function of the runtime whose result is of a type that every runtime has.

@@ -3,7 +3,7 @@
 
 use crate::capability::Capability;
 use crate::extrinsic::{self, Context};
-use crate::node::{Node, SubmitError};
+use crate::node::{Node, SubmitError, late};
 use crate::nonces::{HeldNonce, Nonces};
 use crate::state::ChainState;
 use async_trait::async_trait;
@@ -20,8 +20,8 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The timeout of a question. Blocks come every few seconds; a node that needs several of
-/// them for an answer is of no use.
+/// The timeout of a question, or of each request of a question that reads many rows. Blocks come
+/// every few seconds; a node that needs several of them for an answer is of no use.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most pending finalizations that are taken at once; only the newest head is used.
 const MAX_READY: usize = 1024;
@@ -63,8 +63,10 @@ impl<N: Node> MetadataClient<N> {
 
     /// Creates a client that asks for an account, and cannot submit.
     pub fn watching(node: N, account: AccountId) -> Self {
+        let mut state = ChainState::new(node, HashingProfile::default());
+        state.request_timeout = Some(RESPONSE_TIMEOUT);
         Self {
-            state: Arc::new(ChainState::new(node, HashingProfile::default())),
+            state: Arc::new(state),
             account,
             signer: None,
             timeout: RESPONSE_TIMEOUT,
@@ -91,10 +93,13 @@ impl<N: Node> MetadataClient<N> {
         self
     }
 
-    /// Sets the timeout of a question.
+    /// Sets the timeout of a question, and of each request of a question that reads many rows.
     #[must_use]
-    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        if let Some(state) = Arc::get_mut(&mut self.state) {
+            state.request_timeout = Some(timeout);
+        }
         self
     }
 
@@ -224,10 +229,6 @@ impl<N: Node> MetadataClient<N> {
     }
 }
 
-fn late(timeout: Duration) -> ChainError {
-    ChainError::Unreachable(format!("no answer within {} s", timeout.as_secs_f32()))
-}
-
 /// Follows an extrinsic to its final status, and holds its nonce until then.
 fn follow(
     statuses: BoxStream<'static, ExtrinsicStatus>,
@@ -253,6 +254,10 @@ impl<N: Node> ChainClient for MetadataClient<N> {
 
     async fn genesis(&self) -> Result<H256, ChainError> {
         self.timed(self.node().genesis()).await
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        self.timed(self.node().is_syncing()).await
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
@@ -315,8 +320,7 @@ impl<N: Node> ChainClient for MetadataClient<N> {
     }
 
     async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
-        self.timed(self.state.open_challenges(at, self.account))
-            .await
+        self.state.open_challenges(at, self.account).await
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
@@ -324,11 +328,11 @@ impl<N: Node> ChainClient for MetadataClient<N> {
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        self.timed(self.state.buckets(at, self.account)).await
+        self.state.buckets(at, self.account).await
     }
 
     async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
-        self.timed(self.state.agreements(at, self.account)).await
+        self.state.agreements(at, self.account).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {

@@ -118,6 +118,6 @@ impl<S: NodeState> ChainState<S> {
     /// Returns the anchor block of a block.
     pub async fn anchor_at(&self, at: H256) -> Result<u32, ChainError> {
         let block = self.block(at).await?;
-        self.anchor(&block).await
+        Ok(self.anchor(&block).await?.block)
     }
 }

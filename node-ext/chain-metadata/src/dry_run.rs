@@ -190,7 +190,7 @@ fn read_events(
     };
     let failed = |error: crate::value::DecodeError| Mismatch(error.to_string());
     let mut outcomes = Vec::new();
-    for _ in 0..decoder.length().map_err(failed)? {
+    for _ in 0..decoder.bounded_length().map_err(failed)? {
         let event = decoder.value(list.type_param.id).map_err(failed)?;
         outcomes.extend(events::outcome(&event)?);
     }

@@ -29,7 +29,7 @@ fn read_events(
     let mut decoder = Decoder::new(runtime.metadata.types(), bytes);
     let failed = |place: u32, why: String| Mismatch(format!("event {place}: {why}"));
     let count = decoder
-        .length()
+        .bounded_length()
         .map_err(|error| Mismatch(error.to_string()))?;
     let mut outcomes = Vec::new();
     for place in 0..count {
@@ -81,7 +81,7 @@ pub(crate) fn outcome(event: &Value<'_>) -> Result<Option<Outcome>, Mismatch> {
         },
         "BucketCheckpointed" => Outcome::Checkpointed {
             bucket_id: fields.read("bucket_id", Value::number).map(BucketId)?,
-            mmr_root: rows::commitment(fields)?.mmr_root,
+            mmr_root: rows::committed_root(fields)?,
         },
         "ProviderCheckpointSubmitted" => Outcome::Checkpointed {
             bucket_id: fields.read("bucket_id", Value::number).map(BucketId)?,

@@ -8,6 +8,7 @@ use cairn_chain::{ChainError, ExtrinsicStatus};
 use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
 use futures::stream::BoxStream;
+use std::time::Duration;
 
 /// The identity of a runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,10 @@ pub trait Node: NodeState {
     /// connection is lost.
     async fn finality(&self) -> Result<BoxStream<'static, ()>, ChainError>;
 
+    /// True while the node imports old blocks, so that its finalized head may be far behind the
+    /// chain's.
+    async fn is_syncing(&self) -> Result<bool, ChainError>;
+
     /// Returns the account's next nonce, after the extrinsics in the pool where the node
     /// counts them.
     async fn next_nonce(&self, account: AccountId) -> Result<u64, ChainError>;
@@ -114,4 +119,9 @@ pub trait Node: NodeState {
         &self,
         extrinsic: Vec<u8>,
     ) -> Result<BoxStream<'static, ExtrinsicStatus>, SubmitError>;
+}
+
+/// Returns the error of a question or request that took too long.
+pub(crate) fn late(timeout: Duration) -> ChainError {
+    ChainError::Unreachable(format!("no answer within {} s", timeout.as_secs_f32()))
 }

@@ -9,7 +9,9 @@ use cairn_primitives::checkpoint::{BucketSnapshot, MAX_SIGNER_BYTES, REPLICA_PRI
 use cairn_primitives::onchain::{
     Agreement, OpenChallenge, ProviderInfo, ProviderSettings, RegisteredKey,
 };
-use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
+use cairn_primitives::{
+    BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, MAX_LEAF_COUNT, Sequence,
+};
 
 /// The fields of a challenge that Cairn knows.
 pub(crate) const CHALLENGE_FIELDS: [&str; 12] = [
@@ -105,16 +107,25 @@ pub(crate) fn challenge(
 }
 
 /// Reads a commitment, whose fields may be among those of its struct.
+///
+/// The chain checks no leaf count, so a bucket's own writer can checkpoint any. More leaves than a
+/// tree can have are read as the most that it can have: the row is needed for its other fields.
 pub(crate) fn commitment(value: &Value<'_>) -> Result<Commitment, Mismatch> {
     let committed = value.get("commitment").unwrap_or(value);
     let count = committed.read("leaf_count", Value::number::<u64>)?;
-    let leaf_count = LeafCount::new(count);
+    let leaf_count = LeafCount::new(count.min(MAX_LEAF_COUNT));
     Ok(Commitment {
-        mmr_root: committed.read("mmr_root", hash)?,
+        mmr_root: committed_root(value)?,
         start_seq: committed.read("start_seq", sequence)?,
         leaf_count: leaf_count
             .ok_or_else(|| Mismatch(format!("{count} leaves are more than a tree can have")))?,
     })
+}
+
+/// Reads the root of a commitment, whose fields may be among those of its struct.
+pub(crate) fn committed_root(value: &Value<'_>) -> Result<H256, Mismatch> {
+    let committed = value.get("commitment").unwrap_or(value);
+    committed.read("mmr_root", hash)
 }
 
 fn snapshot(value: &Value<'_>) -> Result<BucketSnapshot, Mismatch> {
@@ -257,6 +268,19 @@ pub(crate) fn provider(value: &Value<'_>, pending: u32) -> Result<ProviderInfo, 
 /// Reads the anchor block at which a provider was registered.
 pub(crate) fn registered_at(value: &Value<'_>) -> Result<u32, Mismatch> {
     value.field("stats")?.read("registered_at", Value::number)
+}
+
+/// Returns the anchor block at which a row of an item says that something happened, if it says so.
+pub(crate) fn happened_at(item: &str, value: &Value<'_>) -> Option<u32> {
+    match item {
+        "Providers" => registered_at(value).ok(),
+        "StorageAgreements" => value.read("started_at", number_32).ok(),
+        "Buckets" => {
+            let snapshot = value.field("snapshot").ok()?.option().ok()??;
+            snapshot.read("checkpoint_block", number_32).ok()
+        }
+        _ => None,
+    }
 }
 
 /// Reads a bucket's window: its interval and grace period, or nothing if it is off.

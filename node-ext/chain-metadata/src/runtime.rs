@@ -6,10 +6,11 @@ use crate::features::Features;
 use crate::names::PALLET;
 use crate::node::RuntimeId;
 use crate::storage::StorageItem;
-use crate::value::{Mismatch, Value, decode_all};
+use crate::value::{Decoder, Mismatch, Value, decode_all};
 use cairn_chain::ChainError;
 use codec::DecodeAll;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use subxt_metadata::Metadata;
 
 /// The most bytes of metadata. A large chain has about two million.
@@ -26,6 +27,10 @@ pub(crate) struct Runtime {
     /// The clock in which the pallet counts, once it is known, for runtimes that do not
     /// tell it.
     pub(crate) clock: Mutex<Option<Clock>>,
+    /// Set once it was logged that the clock cannot be told.
+    pub(crate) has_logged_clock: AtomicBool,
+    /// Set once it was logged that the state has a malformed constant.
+    has_logged_constant: AtomicBool,
 }
 
 impl Runtime {
@@ -52,6 +57,8 @@ impl Runtime {
             features,
             support: Vec::new(),
             clock: Mutex::new(None),
+            has_logged_clock: AtomicBool::new(false),
+            has_logged_constant: AtomicBool::new(false),
         })
     }
 
@@ -70,6 +77,19 @@ impl Runtime {
                 Err(ChainError::Unsupported(why.clone()))
             }
         }
+    }
+
+    /// Returns whether Cairn can sign commitments here and answer challenges of them.
+    pub(crate) fn is_answerable(&self) -> bool {
+        let needed = [
+            Capability::Sign,
+            Capability::Answer,
+            Capability::ReadChallenges,
+            Capability::Extrinsics,
+        ];
+        needed
+            .into_iter()
+            .all(|capability| *self.support(capability) == Support::Supported)
     }
 
     /// Returns the support of a capability.
@@ -102,6 +122,9 @@ impl Runtime {
 
     /// Reads a constant of the storage pallet, whose value in a block's state comes first:
     /// such a constant changes without a new runtime.
+    ///
+    /// FRAME decodes the state's value from its beginning, whatever follows, and uses the code's
+    /// own value if it does not decode. So does this, with the metadata's value.
     pub(crate) fn constant_at<T: TryFrom<u128>>(
         &self,
         name: &str,
@@ -109,22 +132,26 @@ impl Runtime {
     ) -> Result<T, ChainError> {
         let pallet = self.metadata.pallet_by_name(PALLET);
         let constant = pallet.and_then(|found| found.constant_by_name(name));
-        match (in_state, constant) {
-            (Some(bytes), Some(constant)) => {
-                let value = decode_all(self.metadata.types(), constant.ty(), bytes);
-                let number = value
-                    .map_err(|error| error.to_string())
-                    .and_then(|value| value.number().map_err(|Mismatch(why)| why));
-                number.map_err(|reason| ChainError::Undecodable {
-                    item: format!(":{name}:"),
-                    reason,
-                })
+        if let (Some(bytes), Some(constant)) = (in_state, constant) {
+            let value = Decoder::new(self.metadata.types(), bytes).value(constant.ty());
+            let number = value
+                .map_err(|error| error.to_string())
+                .and_then(|value| value.number().map_err(|Mismatch(why)| why));
+            match number {
+                Ok(number) => return Ok(number),
+                Err(reason) if !self.has_logged_constant.swap(true, Ordering::Relaxed) => {
+                    tracing::error!(
+                        item = format!(":{name}:"),
+                        reason,
+                        "a constant in the chain's state does not decode: the metadata's is used"
+                    );
+                }
+                Err(_) => {}
             }
-            _ => self
-                .constant(PALLET, name)
-                .and_then(|value| value.number())
-                .map_err(unsupported),
         }
+        self.constant(PALLET, name)
+            .and_then(|value| value.number())
+            .map_err(unsupported)
     }
 }
 

@@ -2,21 +2,20 @@
 //! block's state.
 
 mod agreements;
+mod anchor;
 mod buckets;
 mod challenges;
 mod registration;
 
-use crate::anchor::{Clock, Evidence};
-use crate::blocks::{self, Block, Blocks};
+use crate::blocks::{Block, Blocks};
 use crate::calls::account as account_value;
 use crate::capability::Capability;
 use crate::dry_run;
 use crate::events;
 use crate::extrinsic::{self, Context, Unsigned};
-use crate::features::{AnchorSource, ChallengeLayout, LeafBinding, Payload};
+use crate::features::{ChallengeLayout, LeafBinding, Payload};
 use crate::funds;
-use crate::names::ANCHOR_FUNCTION;
-use crate::node::{NodeState, RuntimeId};
+use crate::node::{NodeState, late};
 use crate::rows;
 use crate::runtime::{Runtime, unsupported};
 use crate::storage::StorageItem;
@@ -26,9 +25,10 @@ use cairn_chain::{ChainError, DryRunResult, Funds, Head, Submission};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, MultiSignature};
 use cairn_primitives::onchain::{Limits, Outcome, PayloadFormat, ProviderInfo, TermsRules};
 use cairn_primitives::{H256, HashingProfile};
+use challenges::CountRecord;
 use parking_lot::Mutex;
 use sp_crypto_hashing::twox_128;
-use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 /// The number of keys in a page.
 const PAGE: u32 = 1000;
@@ -41,11 +41,11 @@ pub struct ChainState<S> {
     pub(crate) blocks: Blocks,
     /// The hashing of the chain's commitments, which it does not tell.
     pub(crate) hashing: HashingProfile,
-    /// The runtime under which a scan found no challenge against an account, so that the
-    /// chain has counted all of them since.
-    counted_from: Mutex<Option<(RuntimeId, AccountId)>>,
-    /// The questions for challenges since then.
-    scans: AtomicU32,
+    /// The timeout of a request to the node, in questions that take many of them; `None` for
+    /// none.
+    pub(crate) request_timeout: Option<Duration>,
+    /// The experience with the chain's count of challenges against an account.
+    count_record: Mutex<Option<CountRecord>>,
 }
 
 impl<S: NodeState> ChainState<S> {
@@ -55,8 +55,8 @@ impl<S: NodeState> ChainState<S> {
             node,
             blocks: Blocks::default(),
             hashing,
-            counted_from: Mutex::new(None),
-            scans: AtomicU32::new(0),
+            request_timeout: None,
+            count_record: Mutex::new(None),
         }
     }
 
@@ -66,7 +66,21 @@ impl<S: NodeState> ChainState<S> {
     }
 
     pub(crate) async fn block(&self, at: H256) -> Result<Block, ChainError> {
-        self.blocks.at(&self.node, at).await
+        self.within(self.blocks.at(&self.node, at)).await
+    }
+
+    /// Waits for a request to the node no longer than the timeout of one.
+    pub(crate) async fn within<T, F>(&self, request: F) -> Result<T, ChainError>
+    where
+        F: Future<Output = Result<T, ChainError>>,
+    {
+        let Some(timeout) = self.request_timeout else {
+            return request.await;
+        };
+        match tokio::time::timeout(timeout, request).await {
+            Ok(done) => done,
+            Err(_) => Err(late(timeout)),
+        }
     }
 
     /// Returns a block's number and anchor block.
@@ -77,79 +91,8 @@ impl<S: NodeState> ChainState<S> {
         Ok(Head {
             hash,
             number: header.number,
-            anchor,
+            anchor: anchor.block,
         })
-    }
-
-    /// Returns the anchor block.
-    pub(crate) async fn anchor(&self, block: &Block) -> Result<u32, ChainError> {
-        let read = block.anchor.get_or_try_init(|| self.read_anchor(block));
-        read.await.copied()
-    }
-
-    async fn read_anchor(&self, block: &Block) -> Result<u32, ChainError> {
-        let layout = &block.layout;
-        if layout.features()?.anchor == AnchorSource::RuntimeApi {
-            if block.is_being_upgraded() {
-                // The new code may count in another clock than the rows that it finds. The
-                // anchor block before is behind by a block at most.
-                let parent = self.node.header(block.hash).await?.parent;
-                let parent = self.block(parent).await?;
-                return Box::pin(self.anchor(&parent)).await;
-            }
-            return blocks::call(&self.node, block.hash, ANCHOR_FUNCTION, Vec::new()).await;
-        }
-        let own_item = layout.storage("System", "Number")?;
-        let relay_item = layout
-            .storage("ParachainSystem", "LastRelayChainBlockNumber")
-            .ok();
-        let own = self.number(block, own_item).await?.unwrap_or(0);
-        let relay = match relay_item {
-            Some(item) => self.number(block, item).await?,
-            None => None,
-        };
-        let known = *layout.clock.lock();
-        let clock = match known {
-            Some(clock) => clock,
-            None => {
-                let (has_rows, latest) = self.latest_registration(block).await?;
-                let evidence = Evidence {
-                    own,
-                    relay,
-                    has_rows,
-                    latest,
-                    period: self.constant(block, "ChallengeTimeout").await?,
-                };
-                let Some(clock) = evidence.clock()? else {
-                    // The later one makes deadlines nearer. It is asked again at each block.
-                    return Ok(relay.unwrap_or(own).max(own));
-                };
-                *layout.clock.lock() = Some(clock);
-                clock
-            }
-        };
-        Ok(match clock {
-            Clock::Own => own,
-            Clock::Relay => relay.unwrap_or(own),
-        })
-    }
-
-    /// Returns whether providers are registered, and the latest block at which one was, among
-    /// the first page.
-    async fn latest_registration(&self, block: &Block) -> Result<(bool, Option<u32>), ChainError> {
-        let item = block.layout.item("Providers")?;
-        let keys = self
-            .node
-            .keys(block.hash, item.prefix(), None, PAGE)
-            .await?;
-        let has_rows = !keys.is_empty();
-        let rows = self.node.values(block.hash, keys).await?;
-        // A row that does not decode shows nothing.
-        let read = rows.into_iter().flatten().filter_map(|bytes| {
-            let value = item.decode(&bytes).ok()?;
-            rows::registered_at(&value).ok()
-        });
-        Ok((has_rows, read.max()))
     }
 
     async fn number(
@@ -176,10 +119,10 @@ impl<S: NodeState> ChainState<S> {
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
         let count = keys.len();
-        let values = self.node.values(block.hash, keys).await?;
+        let values = self.within(self.node.values(block.hash, keys)).await?;
         match values.len() == count {
             true => Ok(values),
-            false => Err(ChainError::Unsupported(format!(
+            false => Err(ChainError::Unreachable(format!(
                 "the node returns {} values for {count} keys",
                 values.len()
             ))),
@@ -208,7 +151,7 @@ impl<S: NodeState> ChainState<S> {
         so_far: usize,
     ) -> Result<Vec<Vec<u8>>, ChainError> {
         if so_far > MAX_KEYS {
-            return Err(ChainError::Unsupported(format!(
+            return Err(ChainError::Unreachable(format!(
                 "{} has more than {MAX_KEYS} rows",
                 item.name()
             )));
@@ -216,12 +159,12 @@ impl<S: NodeState> ChainState<S> {
         let prefix = item.prefix();
         let page = self
             .node
-            .keys(block.hash, prefix.clone(), after.clone(), PAGE)
-            .await?;
+            .keys(block.hash, prefix.clone(), after.clone(), PAGE);
+        let page = self.within(page).await?;
         let mut last = after.as_ref();
         for key in &page {
             if !key.starts_with(&prefix) || last.is_some_and(|last| last >= key) {
-                return Err(ChainError::Unsupported(
+                return Err(ChainError::Unreachable(
                     "the node's list of storage keys is out of order".to_owned(),
                 ));
             }
@@ -236,7 +179,17 @@ impl<S: NodeState> ChainState<S> {
         block.layout.constant_at(name, in_state.as_deref())
     }
 
-    /// Returns the chain's limits.
+    /// Reads the challenge period of a block, in anchor blocks; 0 if the runtime has it in another
+    /// form. Only estimates and the clock depend on it here.
+    async fn challenge_period(&self, block: &Block) -> Result<u32, ChainError> {
+        match self.constant(block, "ChallengeTimeout").await {
+            Err(error) if error.is_transient() => Err(error),
+            period => Ok(period.unwrap_or(0)),
+        }
+    }
+
+    /// Returns the chain's limits. The payload is unknown, so that nothing is signed, where a
+    /// challenge of what is signed could not be answered.
     pub async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
         const NAMES: [&str; 5] = [
             "MaxChunkSize",
@@ -248,6 +201,7 @@ impl<S: NodeState> ChainState<S> {
         let block = self.block(at).await?;
         let layout = &block.layout;
         let features = layout.features()?;
+        let is_undecided = self.undecided(&block).await?.is_some();
         let keys = NAMES.iter().map(|name| constant_key(name)).collect();
         let in_state = self.values(&block, keys).await?;
         let constant = |place: usize| {
@@ -255,9 +209,10 @@ impl<S: NodeState> ChainState<S> {
             let bytes = in_state.get(place).and_then(|bytes| bytes.as_deref());
             layout.constant_at(name, bytes)
         };
-        let payload = match (layout.require(Capability::Sign), features.payload) {
-            (Ok(()), Payload::V1) => PayloadFormat::V1,
-            (Ok(()), Payload::V2) => PayloadFormat::V2 {
+        let can_sign = layout.is_answerable() && block.code.is_answerable() && !is_undecided;
+        let payload = match (can_sign, features.payload) {
+            (true, Payload::V1) => PayloadFormat::V1,
+            (true, Payload::V2) => PayloadFormat::V2 {
                 max_age: constant(4)?,
             },
             _ => PayloadFormat::Unknown,
@@ -300,6 +255,11 @@ impl<S: NodeState> ChainState<S> {
     ) -> Result<TermsRules, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::Terms)?;
+        if self.undecided(&block).await?.is_some() {
+            return Err(ChainError::Unsupported(
+                "the pallet does not tell in which blocks terms would expire".to_owned(),
+            ));
+        }
         let item = block.layout.item("ProviderReplayStates")?;
         let key = [account_value(&account)];
         let nonces = self.row(&block, item, &key, terms::replay_window).await?;

@@ -2,6 +2,8 @@
 //! SCALE by hand, so that encoder and decoder do not agree on the same mistake.
 
 mod challenges;
+mod clock;
+mod counts;
 mod describing;
 mod dry_runs;
 mod extrinsics;
@@ -9,6 +11,8 @@ mod hostile;
 mod node;
 mod registration;
 mod rows;
+mod strange_values;
+mod timeouts;
 mod upgrades;
 
 use crate::state::ChainState;

@@ -8,7 +8,7 @@
 //!
 //! **It is** the chain of a standalone provider: it needs no knowledge of the runtime at
 //! compile time. It uses only RPC methods that every Substrate node has: `chain_*`, `state_*`,
-//! `author_*`, and `system_accountNextIndex`.
+//! `author_*`, `system_accountNextIndex`, and `system_health`.
 //!
 //! **It is not** for a node that loads Cairn: that uses `cairn-chain-substrate`, without a
 //! connection. What the runtime offers is decided by `cairn-chain-metadata`.

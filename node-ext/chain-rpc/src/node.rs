@@ -28,7 +28,10 @@ const NONCE_TAKEN_CODES: [i32; 2] = [1013, 1014];
 pub struct RpcNode {
     connector: Box<dyn Connector>,
     connection: tokio::sync::Mutex<Option<Arc<dyn Rpc>>>,
-    /// The genesis hash of the first chain that was reached.
+    /// The genesis hash of the only chain that is to be reached, if the caller knows it.
+    expected: Option<H256>,
+    /// The genesis hash of the chain that was reached first, and is the expected one if there is
+    /// one.
     genesis: OnceLock<H256>,
 }
 
@@ -53,8 +56,17 @@ impl RpcNode {
         Self {
             connector,
             connection: tokio::sync::Mutex::default(),
+            expected: None,
             genesis: OnceLock::new(),
         }
+    }
+
+    /// Expects the chain of a genesis hash. Otherwise the first chain that is reached is the
+    /// expected one from then on, which is a wrong one if the node's address serves that first.
+    #[must_use]
+    pub const fn expecting(mut self, genesis: Option<H256>) -> Self {
+        self.expected = genesis;
+        self
     }
 
     /// Returns the genesis hash of the chain, once it was reached.
@@ -82,10 +94,15 @@ impl RpcNode {
         let new: Arc<dyn Rpc> = self.connector.connect().await?.into();
         let genesis = new.request("chain_getBlockHash", vec![json!(0)]).await?;
         let found = wire::read(genesis)?;
-        let expected = *self.genesis.get_or_init(|| found);
+        let expected = match self.expected {
+            Some(expected) => expected,
+            None => *self.genesis.get_or_init(|| found),
+        };
         if expected != found {
             return Err(ChainError::OtherChain { expected, found });
         }
+        // It is the same if it was set before.
+        let _ = self.genesis.set(found);
         *held = Some(new.clone());
         Ok(new)
     }
@@ -133,7 +150,7 @@ impl RpcNode {
         keys.iter()
             .map(|key| {
                 found.get(key).cloned().ok_or_else(|| {
-                    ChainError::Unsupported("the node's response leaves out a key".to_owned())
+                    ChainError::Unreachable("the node's response leaves out a key".to_owned())
                 })
             })
             .collect()
@@ -236,6 +253,10 @@ impl Node for RpcNode {
         Ok(heads.map(|_| ()).boxed())
     }
 
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(self.health().await?.is_syncing)
+    }
+
     async fn next_nonce(&self, account: AccountId) -> Result<u64, ChainError> {
         let address = AccountId32::from(account.0).to_ss58check();
         let connection = self.connection().await?;
@@ -251,7 +272,7 @@ impl Node for RpcNode {
                 u32::decode_all(&mut &*nonce)
                     .map(u64::from)
                     .map_err(|error| {
-                        ChainError::Unsupported(format!(
+                        ChainError::Unreachable(format!(
                             "the result of {function} cannot be decoded: {error}"
                         ))
                     })

@@ -76,11 +76,11 @@ impl RpcError {
 }
 
 impl From<RpcError> for ChainError {
-    /// Maps an error of any other request.
+    /// Maps an error of any other request. A refusal says nothing about the chain's runtime.
     fn from(error: RpcError) -> Self {
         match error {
             RpcError::Refused { .. } => {
-                Self::Unsupported(format!("the node refuses the request: {error}"))
+                Self::Unreachable(format!("the node refuses the request: {error}"))
             }
             RpcError::Lost(why) => Self::Unreachable(why),
         }

@@ -4,7 +4,8 @@
 mod node;
 mod submitting;
 
-use crate::{RpcChainClient, RpcNode};
+use crate::rpc::NO_SUCH_METHOD;
+use crate::{RpcChainClient, RpcNode, wire};
 use cairn_chain::{ChainClient, ChainError, Head, Submission};
 use cairn_chain_metadata::NodeState;
 use cairn_chain_metadata::testing::Options;
@@ -12,7 +13,7 @@ use cairn_keys::{KeyFolder, Signer};
 use cairn_primitives::H256;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use futures::StreamExt;
-use node::FakeNode;
+use node::{FakeNode, refusal};
 use std::time::Duration;
 
 fn signer() -> Signer {
@@ -231,6 +232,61 @@ async fn a_key_that_the_node_leaves_out_is_not_absent() {
     let keys = vec![vec![0], vec![1]];
     let error = remote.values(node.hash(0), keys).await.unwrap_err();
     assert!(error.to_string().contains("leaves out a key"), "{error}");
+    // It says nothing about the chain, and another request may be answered in full.
+    assert!(matches!(error, ChainError::Unreachable(_)), "{error}");
+    assert!(error.is_transient());
+}
+
+#[test]
+fn a_refused_or_malformed_response_says_nothing_about_the_runtime() {
+    for code in [NO_SUCH_METHOD, -32000, 4003] {
+        let error = ChainError::from(refusal(code, "not now"));
+        assert!(matches!(error, ChainError::Unreachable(_)), "{error}");
+    }
+    let no_method = refusal(NO_SUCH_METHOD, "Method not found").about_block(H256::zero());
+    assert!(matches!(no_method, ChainError::Unreachable(_)));
+    let malformed = wire::read::<H256>(serde_json::json!("0x12")).unwrap_err();
+    assert!(matches!(malformed, ChainError::Unreachable(_)));
+    assert!(wire::bytes("0xzz").unwrap_err().is_transient());
+    // The runtime lacks a function: that is its shape.
+    let absent = refusal(4003, "Exported method Some_function is not found");
+    let absent = absent.about_block(H256::zero());
+    assert!(matches!(absent, ChainError::Unsupported(_)));
+}
+
+#[tokio::test]
+async fn s2_the_expected_chain_is_followed_though_another_one_came_first() {
+    let node = FakeNode::new(Options::CURRENT);
+    let ours = node.hash(0);
+    node.replace_chain();
+    let found = node.hash(0);
+    let remote = RpcNode::with_connector(Box::new(node.clone())).expecting(Some(ours));
+    let client = RpcChainClient::new(remote, signer());
+    let refused = ChainError::OtherChain {
+        expected: ours,
+        found,
+    };
+    for _ in 0..2 {
+        assert_eq!(client.genesis().await, Err(refused.clone()));
+        assert_eq!(client.best_head().await, Err(refused.clone()));
+    }
+    assert_eq!(client.node().known_genesis(), None);
+    node.disconnect();
+    node.restore_chain();
+    node.reconnect();
+    client.ensure_usable().await.unwrap();
+    assert_eq!(client.genesis().await, Ok(ours));
+    assert_eq!(client.best_head().await.unwrap().hash, ours);
+    assert_eq!(client.node().known_genesis(), Some(ours));
+}
+
+#[tokio::test]
+async fn a_node_tells_that_it_synchronises() {
+    let node = FakeNode::new(Options::CURRENT);
+    let client = connected(&node).await;
+    assert_eq!(client.is_syncing().await, Ok(false));
+    node.set_syncing(true);
+    assert_eq!(client.is_syncing().await, Ok(true));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The JSON of a node's answers, as far as it is needed.
+//! The JSON of a node's answers, as far as it is needed. A malformed one says nothing about the
+//! chain: it counts as none.
 
 use cairn_chain::{ChainError, ExtrinsicStatus};
 use cairn_primitives::H256;
@@ -19,7 +20,7 @@ impl Header {
     pub(crate) fn number(&self) -> Result<u32, ChainError> {
         let digits = self.number.strip_prefix("0x").unwrap_or(&self.number);
         u32::from_str_radix(digits, 16).map_err(|_| {
-            ChainError::Unsupported(format!("block {} is not a number of 32 bits", self.number))
+            ChainError::Unreachable(format!("block {} is not a number of 32 bits", self.number))
         })
     }
 }
@@ -85,14 +86,14 @@ impl Status {
 /// Reads an answer.
 pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, ChainError> {
     serde_json::from_value(value).map_err(|error| {
-        ChainError::Unsupported(format!("the node's response has another form: {error}"))
+        ChainError::Unreachable(format!("the node's response has another form: {error}"))
     })
 }
 
 /// Reads bytes in hex.
 pub(crate) fn bytes(text: &str) -> Result<Vec<u8>, ChainError> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|error| {
-        ChainError::Unsupported(format!("the node's response is not hex: {error}"))
+        ChainError::Unreachable(format!("the node's response is not hex: {error}"))
     })
 }
 

@@ -13,7 +13,9 @@
 //! **It is not** usable outside a node. Its licence is that of the node's crates,
 //! GPL-3.0-or-later with the Classpath exception, while Cairn's other libraries are Apache-2.0.
 //!
-//! The client and pool are those that `sc_service` made.
+//! The client and pool are those that `sc_service` made. So is the sync service, which says that
+//! the node is far behind the chain: give a node its `is_major_syncing`, unless it makes all blocks
+//! by itself.
 //!
 //! ```
 //! use cairn_chain_substrate::{LocalNode, SubstrateClient};
@@ -27,13 +29,19 @@
 //! use std::sync::Arc;
 //!
 //! /// Creates the chain of the provider whose account is the signer's key.
-//! fn chain_of<B, C, P>(client: Arc<C>, pool: Arc<P>, signer: Signer) -> SubstrateClient<B, C, P>
+//! fn chain_of<B, C, P>(
+//!     client: Arc<C>,
+//!     pool: Arc<P>,
+//!     is_major_syncing: impl Fn() -> bool + Send + Sync + 'static,
+//!     signer: Signer,
+//! ) -> SubstrateClient<B, C, P>
 //! where
 //!     B: Block<Hash = H256>,
 //!     C: CallApiAt<B> + HeaderBackend<B> + BlockchainEvents<B> + Send + Sync + 'static,
 //!     P: TransactionPool<Block = B, Hash = H256> + 'static,
 //! {
-//!     SubstrateClient::new(LocalNode::new(client, pool), signer)
+//!     let node = LocalNode::new(client, pool).with_sync_oracle(Arc::new(is_major_syncing));
+//!     SubstrateClient::new(node, signer)
 //! }
 //! ```
 

@@ -23,6 +23,9 @@ const CODE_KEY: &[u8] = b":code";
 /// The function that returns an account's nonce.
 const NONCE_FUNCTION: &str = "AccountNonceApi_account_nonce";
 
+/// Returns true while the node imports old blocks.
+type SyncOracle = dyn Fn() -> bool + Send + Sync;
+
 /// A node's own client and pool.
 ///
 /// Must be used within a tokio runtime: state is read and runtimes are executed on blocking
@@ -30,6 +33,7 @@ const NONCE_FUNCTION: &str = "AccountNonceApi_account_nonce";
 pub struct LocalNode<Block, Client, Pool> {
     client: Arc<Client>,
     pool: Arc<Pool>,
+    sync_oracle: Option<Arc<SyncOracle>>,
     block: PhantomData<fn() -> Block>,
 }
 
@@ -45,8 +49,18 @@ impl<Block, Client, Pool> LocalNode<Block, Client, Pool> {
         Self {
             client,
             pool,
+            sync_oracle: None,
             block: PhantomData,
         }
+    }
+
+    /// Sets what tells that the node imports old blocks: `is_major_syncing` of the node's
+    /// `SyncingService`. Without it, the node counts as one that does not, and its finalized head
+    /// as the chain's.
+    #[must_use]
+    pub fn with_sync_oracle(mut self, oracle: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        self.sync_oracle = Some(oracle);
+        self
     }
 }
 
@@ -214,6 +228,10 @@ where
     async fn finality(&self) -> Result<BoxStream<'static, ()>, ChainError> {
         let finalized = self.client.finality_notification_stream();
         Ok(finalized.map(|_| ()).boxed())
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(self.sync_oracle.as_ref().is_some_and(|oracle| oracle()))
     }
 
     async fn next_nonce(&self, account: AccountId) -> Result<u64, ChainError> {

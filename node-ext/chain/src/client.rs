@@ -177,8 +177,8 @@ impl From<Vec<OpenChallenge>> for OpenChallenges {
 /// A chain with a storage pallet, for one provider's account.
 ///
 /// No method blocks its thread. Each implementation has a timeout of its own, after
-/// which a method returns an error. No method has a default: a client that wraps another
-/// would forget to forward it.
+/// which a method returns an error; reading many rows has one for each request. No method
+/// has a default: a client that wraps another would forget to forward it.
 #[async_trait]
 pub trait ChainClient: Send + Sync + 'static {
     /// Returns the account for which this client queries and submits.
@@ -186,6 +186,10 @@ pub trait ChainClient: Send + Sync + 'static {
 
     /// Returns the hash of the chain's first block, which identifies the chain.
     async fn genesis(&self) -> Result<H256, ChainError>;
+
+    /// True while the node imports old blocks, so that its finalized head may be far behind the
+    /// chain's.
+    async fn is_syncing(&self) -> Result<bool, ChainError>;
 
     /// Subscribes to finalized heads, starting with the current one. Blocks may be left
     /// out if several are finalized at once. The stream ends when the connection is

@@ -12,6 +12,10 @@
 //! that it is committed to. All agreements are read when those have changed, when one is due to
 //! expire, and every [`AgreementConfig::interval`] anchor blocks, since two changes may cancel out
 //! and an extension changes no bytes.
+//!
+//! Nothing is done while the node synchronises. Its finalized blocks are old then, so that an
+//! agreement which is older than this base path would look new when its block comes, and would get
+//! an empty bucket.
 
 mod plan;
 mod records;
@@ -94,6 +98,10 @@ pub(crate) struct AgreementWorker {
     committed_bytes: Option<u64>,
     /// The quotas that were asked for, and those that were set instead.
     applied: BTreeMap<BucketId, (u64, u64)>,
+    /// True if the last pass succeeded, so that its agreements hold as long as nothing changes.
+    has_read: bool,
+    /// True if the node was synchronising at the last head.
+    is_syncing: bool,
 }
 
 impl std::fmt::Debug for AgreementWorker {
@@ -121,6 +129,8 @@ impl AgreementWorker {
             next_expiry: 0,
             committed_bytes: None,
             applied: BTreeMap::new(),
+            has_read: false,
+            is_syncing: false,
         }
     }
 
@@ -149,7 +159,10 @@ impl AgreementWorker {
     }
 
     pub(crate) async fn on_finalized_head(&mut self, head: Head) {
-        self.status.set_head(head);
+        if !self.is_at_tip().await {
+            self.set_unread();
+            return;
+        }
         self.provider.observe_anchor(head.anchor);
         let committed = self.chain.provider(head.hash).await;
         let committed = committed.map(|info| info.map(|info| info.committed_bytes));
@@ -159,10 +172,14 @@ impl AgreementWorker {
         // Also reads if the chain seems to go back.
         let rest = self.next_at.saturating_sub(self.config.interval)..self.next_at;
         if is_unchanged && rest.contains(&head.anchor) && head.anchor < self.next_expiry {
+            if self.has_read {
+                self.status.set_head(head);
+            }
             return;
         }
         match self.pass(head).await {
             Ok(is_complete) => {
+                self.has_read = true;
                 // An unreadable row is read again at the next head.
                 self.committed_bytes = committed.unwrap_or(None);
                 self.next_at = match is_complete {
@@ -171,6 +188,7 @@ impl AgreementWorker {
                 };
             }
             Err(error) => {
+                self.set_unread();
                 self.status.record_failure();
                 tracing::warn!(%error, "agreements could not be read; trying again");
                 if let PassError::Chain(ChainError::Unsupported(_)) = error {
@@ -181,6 +199,40 @@ impl AgreementWorker {
                 }
             }
         }
+    }
+
+    /// Returns whether the node is at the tip of its chain, as far as it knows. A question that
+    /// fails counts as no.
+    async fn is_at_tip(&mut self) -> bool {
+        let was_syncing = self.is_syncing;
+        match self.chain.is_syncing().await {
+            Ok(is_syncing) => {
+                self.is_syncing = is_syncing;
+                if is_syncing && !was_syncing {
+                    tracing::warn!(
+                        "the node synchronises: until it has, no agreement is followed, no bucket \
+                         is made, and no terms are signed"
+                    );
+                }
+                !is_syncing
+            }
+            Err(error) => {
+                self.status.record_failure();
+                tracing::warn!(
+                    %error,
+                    "the node does not tell whether it synchronises, so that agreements are not \
+                     followed; trying again"
+                );
+                false
+            }
+        }
+    }
+
+    /// Records that the agreements are not known, so that all are read at the next head.
+    fn set_unread(&mut self) {
+        self.status.set_unknown();
+        self.has_read = false;
+        self.next_at = 0;
     }
 
     /// Reads all agreements at a head, and lets each bucket follow its own. Returns whether all
@@ -211,7 +263,7 @@ impl AgreementWorker {
                 applied: self.applied.get(&id).copied(),
                 anchor: head.anchor,
                 creates: self.config.creates_buckets,
-                is_first: !records.are_complete(),
+                is_first: !records.are_complete_for(id),
             };
             let (action, mut state) = facts.plan();
             if action.changes_disk() && left == 0 {
@@ -238,7 +290,7 @@ impl AgreementWorker {
         self.applied.retain(|id, _| reports.contains_key(id));
         let held = on_chain.values().filter(|one| one.holds_at(head.anchor));
         self.next_expiry = held.map(|one| one.expires_at).min().unwrap_or(u32::MAX);
-        self.status.replace(reports);
+        self.status.replace(head, reports);
         Ok(is_complete)
     }
 

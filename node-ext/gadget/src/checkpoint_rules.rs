@@ -65,7 +65,7 @@ pub enum BlockedReason {
 /// When a checkpoint is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CheckpointDue {
-    /// There is nothing new.
+    /// There is nothing new, and no window of ours to fill.
     Nothing,
     /// Not before this anchor block, as far as known.
     NotBefore(u32),
@@ -121,6 +121,15 @@ pub(crate) fn advances(commitment: &Commitment, snapshot: Option<&BucketSnapshot
     starts.is_ge() && ends.is_ge() && (starts.is_gt() || ends.is_gt())
 }
 
+/// Returns true if an account leads a window of a bucket. The chain takes a penalty from the
+/// leader's stake for a window without a checkpoint, even if the bucket has nothing new.
+pub(crate) fn leads(info: &BucketInfo, id: BucketId, account: &AccountId, window: u64) -> bool {
+    let primaries = u32::try_from(info.primary_providers.len()).unwrap_or(u32::MAX);
+    let place = info.primary_index_of(account);
+    let place = place.and_then(|place| u32::try_from(place).ok());
+    place.is_some() && leader(id, window, primaries) == place
+}
+
 /// The inputs of the decision about one bucket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evaluation<'q> {
@@ -143,11 +152,14 @@ pub(crate) struct Evaluation<'q> {
 impl Evaluation<'_> {
     /// Decides when we submit a checkpoint.
     pub(crate) fn decide(&self) -> CheckpointDue {
-        if !advances(&self.local.commitment, self.info.snapshot.as_ref()) {
+        // An empty bucket has nothing to sign, even for a window.
+        if self.local.commitment.leaf_count.get() == 0 {
             return CheckpointDue::Nothing;
         }
+        let is_new = advances(&self.local.commitment, self.info.snapshot.as_ref());
         match self.info.window {
-            Some(window) => self.due_in_window(&window),
+            Some(window) => self.due_in_window(&window, is_new),
+            None if !is_new => CheckpointDue::Nothing,
             None if !self.info.may_checkpoint(self.account) => CheckpointDue::ByWriters,
             None => self.due_without_windows(),
         }
@@ -189,13 +201,23 @@ impl Evaluation<'_> {
         self.due_from(since.saturating_add(wait), None)
     }
 
-    fn due_in_window(&self, window: &CheckpointWindow) -> CheckpointDue {
+    fn due_in_window(&self, window: &CheckpointWindow, is_new: bool) -> CheckpointDue {
         let Some(current) = window.window_of(self.anchor) else {
             return CheckpointDue::Nothing;
         };
+        let is_done = self.info.last_window.is_some_and(|last| last >= current);
+        if !is_new {
+            // The chain penalises the leader of a window without a checkpoint, also if nothing is
+            // new, and accepts what it has already. Nobody has to stand in for the leader then.
+            let is_ours = leads(self.info, self.local.id, self.account, current);
+            return match is_ours && !is_done {
+                true => CheckpointDue::Now(Some(current)),
+                false => CheckpointDue::Nothing,
+            };
+        }
         let into = self.anchor.checked_rem(window.interval).unwrap_or(0);
         let start = self.anchor.saturating_sub(into);
-        if self.info.last_window.is_some_and(|last| last >= current) {
+        if is_done {
             return CheckpointDue::NotBefore(start.saturating_add(window.interval));
         }
         let wait = match self.turn_rank(current) {

@@ -16,6 +16,9 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The line of the log if the node serves another chain.
+const OTHER_CHAIN: &str = "THE NODE SERVES ANOTHER CHAIN: its answers are not used";
+
 /// A chain client that fails while the chain is not the base path's own.
 pub(crate) struct GenesisCheckedChain {
     chain: Arc<dyn ChainClient>,
@@ -40,7 +43,17 @@ impl GenesisCheckedChain {
     }
 
     async fn verify_genesis(&self) -> Result<(), ChainError> {
-        let genesis = self.chain.genesis().await?;
+        let genesis = match self.chain.genesis().await {
+            Ok(genesis) => genesis,
+            Err(error) => {
+                // A client may know its chain by itself.
+                if let ChainError::OtherChain { .. } = error {
+                    self.is_verified.store(false, Ordering::Release);
+                    tracing::error!(%error, "{OTHER_CHAIN}");
+                }
+                return Err(error);
+            }
+        };
         let (provider, on_other) = (self.provider.clone(), self.on_other_chain);
         let followed = tokio::task::spawn_blocking(move || provider.follow(genesis, on_other));
         let compared = match followed.await {
@@ -50,7 +63,7 @@ impl GenesisCheckedChain {
                     expected, found, ..
                 } = error =>
             {
-                tracing::error!(%error, "THE NODE SERVES ANOTHER CHAIN: its answers are not used");
+                tracing::error!(%error, "{OTHER_CHAIN}");
                 Err(ChainError::OtherChain { expected, found })
             }
             // A disk error, or the runtime's shutdown: worth another try.
@@ -78,6 +91,10 @@ impl ChainClient for GenesisCheckedChain {
 
     async fn genesis(&self) -> Result<H256, ChainError> {
         self.chain.genesis().await
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        self.verified().await?.is_syncing().await
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {

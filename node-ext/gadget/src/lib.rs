@@ -130,8 +130,8 @@ pub use agreements::{
     Unserved,
 };
 pub use terms::{
-    Offer, OwnerRule, Quoter, ReplicaOffer, TermsPolicy, TermsPolicyError, TermsRequest,
-    TermsStatistics,
+    Offer, OwnerRule, PriceMismatch, Quoter, ReplicaOffer, TermsPolicy, TermsPolicyError,
+    TermsRequest, TermsStatistics,
 };
 // The account's funds.
 pub use funds::{FundsConfig, FundsLevel, FundsReading, FundsStatus};

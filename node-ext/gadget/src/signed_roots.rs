@@ -32,6 +32,9 @@ const DEFAULT_INTERVAL: u32 = 100;
 /// The cause of a stop of signing because the chain has another key.
 const OTHER_KEY: &str = "key";
 
+/// The cause of a stop of signing because a challenge of this provider cannot be read.
+const UNREADABLE_CHALLENGE: &str = "unreadable challenge";
+
 /// The configuration of the signed-root worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedRootConfig {
@@ -114,6 +117,8 @@ pub(crate) struct SignedRootWorker {
     public: [u8; 32],
     /// True if signing was stopped because the chain has another key.
     has_other_key: bool,
+    /// True if signing was stopped because a challenge cannot be read.
+    has_unreadable_challenge: bool,
     /// The anchor block of the next comparison of all buckets.
     next_at: u32,
 }
@@ -143,6 +148,7 @@ impl SignedRootWorker {
             status: Arc::default(),
             public,
             has_other_key: false,
+            has_unreadable_challenge: false,
             next_at: 0,
         }
     }
@@ -188,15 +194,17 @@ impl SignedRootWorker {
                     %error,
                     "not all signatures on chain could be compared; trying again"
                 );
+                // No error shows that the chain has nothing to compare with. A node may not serve
+                // a query, and a runtime that lost a row's type still holds this account to what
+                // it signed: a base path from an older backup would sign on. So nothing new is
+                // signed until a comparison is complete. Waiting costs the penalty of a window at
+                // most.
+                //
                 // A permanent error is not logged at every block.
                 if let CompareError::Chain(error) = error
                     && !error.is_transient()
                 {
                     self.next_at = head.anchor.saturating_add(self.config.interval);
-                    // A runtime without the query will not gain it.
-                    if let ChainError::Unsupported(_) = error {
-                        self.provider.mark_compared();
-                    }
                 }
             }
         }
@@ -227,22 +235,49 @@ impl SignedRootWorker {
         self.has_other_key = has_other_key;
     }
 
-    async fn compare(&self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {
+    /// Signs nothing new while a challenge of this provider cannot be read: it may be of a root
+    /// that is missing here.
+    fn stop_for_unreadable_challenge(&mut self, error: &ChainError) {
+        if !self.has_unreadable_challenge {
+            self.has_unreadable_challenge = true;
+            self.provider.stop_signing(
+                UNREADABLE_CHALLENGE,
+                format!(
+                    "a challenge against this provider cannot be read ({error}), and may be of \
+                     something that is missing here"
+                ),
+            );
+        }
+    }
+
+    /// Resumes signing once all challenges are read and compared again.
+    fn resume_after_unreadable_challenge(&mut self) {
+        if std::mem::take(&mut self.has_unreadable_challenge) {
+            self.provider.resume_signing(UNREADABLE_CHALLENGE);
+        }
+    }
+
+    async fn compare(&mut self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {
         // Challenges first, even if the runtime lacks the other queries.
         let mut asked: BTreeMap<BucketId, Vec<Commitment>> = BTreeMap::new();
         let open = self.chain.open_challenges(head.hash).await?;
+        if let Some(error) = &open.unreadable {
+            self.stop_for_unreadable_challenge(error);
+        }
         for challenge in open.challenges {
             let of_bucket = asked.entry(challenge.bucket_id).or_default();
             of_bucket.push(challenged_commitment(&challenge));
         }
-        if !looks_at_all {
-            return self.compare_buckets(asked, &BTreeSet::new(), false).await;
-        }
         self.compare_buckets(asked.clone(), &BTreeSet::new(), false)
             .await?;
-        // A row that cannot be read may name another root that was signed.
-        if let Some(error) = open.unreadable {
-            return Err(error.into());
+        match open.unreadable {
+            // A row that cannot be read may name another root that was signed.
+            Some(error) if looks_at_all => return Err(error.into()),
+            Some(_) => {}
+            None => self.resume_after_unreadable_challenge(),
+        }
+        if !looks_at_all {
+            return Ok(());
         }
         let mut signed = asked;
         let mut held: BTreeSet<_> = self.chain.buckets(head.hash).await?.into_iter().collect();
@@ -250,9 +285,20 @@ impl SignedRootWorker {
         let gone = tokio::task::spawn_blocking(move || provider.buckets_with_tombstones());
         let account = self.chain.account();
         let all: BTreeSet<_> = held.iter().copied().chain(gone.await??).collect();
+        let mut unreadable = BTreeMap::new();
         for id in all {
-            let Some(info) = self.chain.bucket(head.hash, id).await? else {
-                continue;
+            let info = match self.chain.bucket(head.hash, id).await {
+                Ok(Some(info)) => info,
+                Ok(None) => continue,
+                // Nobody knows what the chain has of it. It stops signing for this bucket alone:
+                // no other row depends on it, and a row may stay like that for good.
+                Err(error @ ChainError::Undecodable { .. }) => {
+                    unreadable.insert(id, error.to_string());
+                    // It is compared with what was last seen on chain.
+                    signed.entry(id).or_default();
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             if info.primary_index_of(&account).is_some() {
                 held.insert(id);
@@ -261,7 +307,11 @@ impl SignedRootWorker {
             // First, since the stored list begins with the newest checkpoint.
             of_bucket.splice(..0, signed_on_chain(&info, &account));
         }
-        self.compare_buckets(signed, &held, true).await
+        self.compare_buckets(signed, &held, true).await?;
+        let uncompared = unreadable.keys().copied().collect();
+        self.provider.set_uncompared_buckets(uncompared);
+        self.status.set_unreadable(unreadable);
+        Ok(())
     }
 
     async fn compare_buckets(

@@ -12,6 +12,6 @@ mod quoter;
 mod tests;
 
 pub use offer::{Offer, ReplicaOffer, TermsRequest};
-pub use policy::{OwnerRule, TermsPolicy, TermsPolicyError};
+pub use policy::{OwnerRule, PriceMismatch, TermsPolicy, TermsPolicyError};
 pub(crate) use quoter::QuoterInputs;
 pub use quoter::{Quoter, TermsStatistics};

@@ -14,8 +14,8 @@ mod tests;
 
 pub use check::Check;
 pub use evidence::{
-    ChainEvidence, Clock, DiskSpace, Evidence, Machine, NodeEvidence, RunningProvider,
-    RuntimeSupport, SecondNode, Store,
+    BasePathChain, ChainEvidence, Clock, DiskSpace, Evidence, Machine, NodeEvidence,
+    RunningProvider, RuntimeSupport, SecondNode, Store,
 };
 
 use crate::amount::Token;

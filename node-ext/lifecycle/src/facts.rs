@@ -3,7 +3,7 @@
 use crate::answer_cost::full_size_answer;
 use cairn_chain::{ChainError, Funds, Head, RegistrationClient, RegistrationRules};
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{Agreement, Limits, OpenChallenge, ProviderInfo};
+use cairn_primitives::onchain::{Agreement, Limits, OpenChallenge, PayloadFormat, ProviderInfo};
 use cairn_primitives::{BucketId, H256};
 use futures::StreamExt;
 
@@ -61,6 +61,18 @@ impl Facts {
         let anchor = self.head.anchor;
         let all = self.agreements.iter();
         all.filter(move |(_, agreement)| agreement.holds_at(anchor))
+    }
+
+    /// Returns the agreements as a primary provider of which something can be challenged: those
+    /// that hold, and on the older chains also those that have expired and are not ended. There
+    /// anybody may extend them, or challenge their last checkpoint as it is.
+    pub fn binding_agreements(&self) -> impl Iterator<Item = &(BucketId, Agreement)> {
+        // Both are features of the older chains alone.
+        let is_older =
+            self.limits.challenge_ids_shift || !matches!(self.limits.payload, PayloadFormat::V1);
+        let anchor = self.head.anchor;
+        let primary = self.agreements.iter().filter(|(_, one)| !one.is_replica);
+        primary.filter(move |(_, one)| is_older || one.holds_at(anchor))
     }
 
     /// Returns the open challenges of a bucket.

@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::settings::SettingsChange;
 use cairn_chain::ProviderCall;
 use cairn_primitives::BucketId;
+use cairn_primitives::onchain::{ProviderInfo, ProviderSettings};
 
 /// The next step of leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +70,14 @@ pub fn next_step(facts: &Facts) -> LeaveStep {
     let Some(record) = &facts.provider else {
         return LeaveStep::Gone;
     };
-    let closed = SettingsChange::CLOSED.applied_to(&record.settings);
+    // First, since what is claimed counts no more against the capacity.
+    if let Some(claim) = next_claim(facts) {
+        return LeaveStep::Submit(claim);
+    }
     // Announced, the record is frozen, and nothing new is accepted.
-    if record.deregister_at.is_none() && record.settings != closed {
+    if record.deregister_at.is_none()
+        && let Some(closed) = closed_settings(facts, record)
+    {
         return LeaveStep::Submit(ProviderCall::UpdateSettings(closed));
     }
     if let Some(step) = end_agreements(facts) {
@@ -91,15 +97,38 @@ pub fn next_step(facts: &Facts) -> LeaveStep {
     }
 }
 
+/// Returns the claim of a payment, also while other agreements still run.
+fn next_claim(facts: &Facts) -> Option<ProviderCall> {
+    let all = facts.agreements.iter();
+    let mut claims = all.map(|(bucket, _)| ProviderCall::ClaimExpiredAgreement(*bucket));
+    claims.find(|claim| facts.check(claim).is_ok())
+}
+
+/// Returns the settings that accept nothing new, unless the record has them.
+///
+/// The chain checks the capacity with each change. A stake that was lowered, or a higher stake for
+/// each byte, may not cover the one that the record has: then as little as is agreed is tried, and
+/// then none, which the chain does not check. Nothing new is accepted in any case.
+fn closed_settings(facts: &Facts, record: &ProviderInfo) -> Option<ProviderSettings> {
+    let closed = SettingsChange::CLOSED.applied_to(&record.settings);
+    if record.settings == closed {
+        return None;
+    }
+    let with = |max_capacity| ProviderSettings {
+        max_capacity,
+        ..closed
+    };
+    let choices = [closed, with(record.committed_bytes), with(0)];
+    let is_taken = |settings: &ProviderSettings| {
+        facts
+            .check(&ProviderCall::UpdateSettings(*settings))
+            .is_ok()
+    };
+    Some(choices.into_iter().find(is_taken).unwrap_or(closed))
+}
+
 fn end_agreements(facts: &Facts) -> Option<LeaveStep> {
     let anchor = facts.head.anchor;
-    // What can be claimed is claimed while others still run.
-    for (bucket, _) in &facts.agreements {
-        let claim = ProviderCall::ClaimExpiredAgreement(*bucket);
-        if facts.check(&claim).is_ok() {
-            return Some(LeaveStep::Submit(claim));
-        }
-    }
     let live = facts.live_agreements();
     let ends: Vec<u32> = live.map(|(_, agreement)| agreement.expires_at).collect();
     if let Some(until) = ends.iter().max() {

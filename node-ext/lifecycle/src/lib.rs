@@ -48,8 +48,8 @@ pub use refusal::Refusal;
 // Plans.
 pub use answer_cost::full_size_answer;
 pub use leave::{LeaveStep, Wait, next_step};
-pub use settings::SettingsChange;
-pub use setup::{DEFAULT_PAID_ANSWERS, Price, SetupRequest, setup_calls};
+pub use settings::{DEFAULT_MAX_DURATION, SettingsChange, SettingsRisk};
+pub use setup::{DEFAULT_PAID_ANSWERS, Price, SetupRequest, settings_after, setup_calls};
 // Submitting.
 pub use effect::Effect;
 pub use journal::{Journal, JournalError, LIFETIME_BLOCKS, PendingCall};

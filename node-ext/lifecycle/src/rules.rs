@@ -7,14 +7,15 @@ use cairn_chain::{ProviderCall, RegistrationRules};
 use cairn_primitives::BucketId;
 use cairn_primitives::onchain::{Agreement, ProviderInfo, ProviderSettings, RegisteredKey};
 
-/// The settings of a provider that has just registered: it accepts nothing.
+/// The settings of a provider that has just registered, as the chain's pallet has them: everybody
+/// may agree and extend, for any time, for nothing.
 pub(crate) const NEW_SETTINGS: ProviderSettings = ProviderSettings {
     min_duration: 0,
-    max_duration: 0,
+    max_duration: u32::MAX,
     price_per_byte: 0,
-    accepting_primary: false,
+    accepting_primary: true,
     replica_sync_price: None,
-    accepting_extensions: false,
+    accepting_extensions: true,
     max_capacity: 0,
 };
 

@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 use crate::rules::NEW_SETTINGS;
 use crate::settings::SettingsChange;
 use cairn_chain::{ChainError, ProviderCall, RegistrationClient, Submission};
-use cairn_primitives::onchain::RegisteredKey;
+use cairn_primitives::onchain::{ProviderSettings, RegisteredKey};
 
 /// The answers to challenges that an account should be able to pay besides those that are due:
 /// one every half hour for two days. The provider warns when fewer are left.
@@ -21,7 +21,8 @@ pub struct SetupRequest {
     pub multiaddr: String,
     /// The stake to hold, in the chain's smallest unit. A higher one stays as it is.
     pub stake: u128,
-    /// The settings that are given.
+    /// The settings that are given. In a record that nobody has changed since it was registered,
+    /// what is not given is closed.
     pub settings: SettingsChange,
 }
 
@@ -66,7 +67,7 @@ pub fn setup_calls(facts: &Facts, request: &SetupRequest) -> Result<Vec<Provider
     let record = forecast.provider.as_ref();
     let old = record.map_or(NEW_SETTINGS, |record| record.settings);
     let is_elsewhere = record.is_some_and(|record| record.endpoint != request.multiaddr.as_bytes());
-    let new = request.settings.applied_to(&old);
+    let new = request.settings.set_up_from(&old);
     if new != old {
         add(ProviderCall::UpdateSettings(new), &mut forecast)?;
     }
@@ -75,6 +76,26 @@ pub fn setup_calls(facts: &Facts, request: &SetupRequest) -> Result<Vec<Provider
         add(ProviderCall::UpdateMultiaddr(multiaddr), &mut forecast)?;
     }
     Ok(calls)
+}
+
+/// Returns the settings that the record has after calls; `None` if it is not changed, or gone.
+pub fn settings_after(facts: &Facts, calls: &[ProviderCall]) -> Option<ProviderSettings> {
+    let changes = |call: &ProviderCall| {
+        matches!(
+            call,
+            ProviderCall::Register { .. }
+                | ProviderCall::UpdateSettings(_)
+                | ProviderCall::CancelDeregister
+        )
+    };
+    if !calls.iter().any(changes) {
+        return None;
+    }
+    let mut forecast = facts.clone();
+    for call in calls {
+        forecast.apply(call);
+    }
+    forecast.provider.map(|record| record.settings)
 }
 
 /// The price of calls, in the chain's smallest unit.

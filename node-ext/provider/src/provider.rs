@@ -52,7 +52,7 @@ pub use tombstones::BucketTombstones;
 
 use crate::index::{DedupReport, Index};
 use crate::pool::{Budget, BudgetRequest, LeaseRequest, PoolStatistics};
-use cairn_bucket::{Committed, NewLeaf, SignedRoot, StateRef};
+use cairn_bucket::{Committed, NewLeaf, ProveError, SignedRoot, StateRef, View};
 use cairn_fs::{DiskReading, FileError};
 use cairn_keys::{KeyFolder, SignedCommitment, Signer};
 use cairn_primitives::challenge::ChunkLocation;
@@ -172,14 +172,38 @@ impl Provider {
         at: StateRef,
         location: ChunkLocation,
     ) -> Result<Answer, ProviderError> {
+        self.answer_by(id, at, |view| view.answer(location))
+    }
+
+    /// Does the same on a chain that does not bind a proof to the challenged leaf: a challenge
+    /// of what no leaf has is answered with another leaf, as [`View::answer_unbound`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::answer`].
+    pub fn answer_unbound(
+        &self,
+        id: BucketId,
+        at: StateRef,
+        location: ChunkLocation,
+    ) -> Result<Answer, ProviderError> {
+        self.answer_by(id, at, |view| view.answer_unbound(location))
+    }
+
+    fn answer_by(
+        &self,
+        id: BucketId,
+        at: StateRef,
+        answer: impl Fn(&View<'_>) -> Result<Answer, ProveError>,
+    ) -> Result<Answer, ProviderError> {
         let lease = match self.blocking_lease(id, LeaseRequest::challenge()) {
             Ok(lease) => lease,
             Err(error @ ProviderError::Behind { .. }) => {
-                return self.answer_unchecked(id, at, location).ok_or(error);
+                return self.answer_unchecked(id, at, answer).ok_or(error);
             }
             Err(error) => return Err(error),
         };
-        Ok(lease.run(|bucket| bucket.view(at)?.answer(location))?)
+        Ok(lease.run(|bucket| answer(&bucket.view(at)?))?)
     }
 
     /// Answers from a bucket that lacks its last signed root and so is opened for nothing
@@ -189,10 +213,10 @@ impl Provider {
         &self,
         id: BucketId,
         at: StateRef,
-        location: ChunkLocation,
+        answer: impl Fn(&View<'_>) -> Result<Answer, ProveError>,
     ) -> Option<Answer> {
         let bucket = self.inner.pool.store().open_unchecked(id).ok()?;
-        let answered = bucket.view(at).and_then(|view| view.answer(location));
+        let answered = bucket.view(at).and_then(|view| answer(&view));
         let tell = |error| {
             tracing::warn!(bucket = %id, %error, "a bucket that is behind cannot answer a challenge");
         };

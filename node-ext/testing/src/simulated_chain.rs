@@ -95,6 +95,7 @@ struct ChainState {
     genesis: H256,
     clients: Vec<Arc<Mutex<client::Connection>>>,
     offers_dry_run: bool,
+    is_syncing: bool,
 }
 
 /// A simulated chain. Clones share its state.
@@ -127,6 +128,7 @@ impl SimulatedChain {
             genesis: head.hash,
             clients: Vec::new(),
             offers_dry_run: true,
+            is_syncing: false,
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -149,6 +151,11 @@ impl SimulatedChain {
     /// Sets whether the chain offers dry runs of answers. By default it does.
     pub fn set_dry_run_offered(&self, offers: bool) {
         self.inner.lock().offers_dry_run = offers;
+    }
+
+    /// Sets whether the node imports old blocks. By default it does not.
+    pub fn set_syncing(&self, is_syncing: bool) {
+        self.inner.lock().is_syncing = is_syncing;
     }
 
     /// Changes the state in the next block, as users, sudo and other pallets would. The

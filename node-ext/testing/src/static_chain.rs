@@ -84,6 +84,10 @@ impl ChainClient for StaticChain {
         Ok(H256::zero())
     }
 
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(false)
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         Ok(stream::iter([HEAD]).chain(stream::pending()).boxed())
     }

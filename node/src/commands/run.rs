@@ -33,9 +33,10 @@ use cairn_gadget::ExtensionConfig;
 use cairn_keys::Signer;
 use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
+use cairn_provider::OnOtherChain;
 use cairn_rpc_listener::Token;
 use cairn_rpc_server::ExportFolder;
-use chain_status::ChainStatus;
+use chain_status::{ChainStatus, Configured};
 use clap::{Args, ValueEnum};
 use metrics_port::MetricsPort;
 use rpc_port::RpcPort;
@@ -171,10 +172,14 @@ async fn run_provider(
     output: Output,
 ) -> Result<(), Failure> {
     let stopping = Shutdown::on_signals()?;
+    let configured = Configured {
+        signing: keys.signing.public(),
+        terms: doors.config.terms.clone(),
+    };
     let found = tokio::select! {
         biased;
         () = stopping.triggered() => return Ok(()),
-        found = open_endpoints(args, doors.address, &keys) => found?,
+        found = open_endpoints(args, doors.address, &keys, &configured) => found?,
     };
     let Endpoints {
         genesis,
@@ -205,8 +210,13 @@ async fn run_provider(
     };
 
     let hashing = provider.chain_hashing();
+    // With `--new-chain` the base path's own chain is left.
+    let own_chain = provider
+        .own_genesis()
+        .filter(|_| on_other == OnOtherChain::Refuse);
     let client = |url: &str| {
-        let client = RpcChainClient::new(RpcNode::new(url), keys.account.clone());
+        let node = RpcNode::new(url).expecting(own_chain);
+        let client = RpcChainClient::new(node, keys.account.clone());
         Arc::new(
             client
                 .with_hashing(hashing)
@@ -215,8 +225,7 @@ async fn run_provider(
     };
     let chain = client(&args.chain);
     if following.is_unreachable() {
-        let signing = keys.signing.public();
-        chain_status::log_when_reachable(args.chain.clone(), chain.clone(), signing);
+        chain_status::log_when_reachable(args.chain.clone(), chain.clone(), configured);
     }
     let second = args.second_chain.as_deref();
     let second = second.map(|url| client(url) as Arc<dyn ChainClient>);
@@ -298,6 +307,7 @@ async fn open_endpoints(
     args: &RunArgs,
     address: SocketAddr,
     keys: &Keys,
+    configured: &Configured,
 ) -> Result<Endpoints, Failure> {
     // Before connecting to the chain, which may take long.
     let listener = rpc_port::bind(address).await?;
@@ -308,11 +318,10 @@ async fn open_endpoints(
     let account = AccountId(keys.account.public());
     // The provider's own client needs the hashing that the base path may state.
     let chain = RpcChainClient::watching(RpcNode::new(&args.chain), account);
-    let signing = keys.signing.public();
     Ok(Endpoints {
         listener,
         metrics,
-        following: ChainStatus::query_or_unreachable(&args.chain, &chain, signing).await?,
+        following: ChainStatus::query_or_unreachable(&args.chain, &chain, configured).await?,
         genesis: chain.node().known_genesis(),
     })
 }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::operator::{ChainArgs, Consent, Operator, SubmitArgs};
 use cairn_lifecycle::doctor::{Check, Evidence, Severity, diagnose};
-use cairn_lifecycle::{SetupRequest, setup_calls};
+use cairn_lifecycle::{SettingsRisk, SetupRequest, setup_calls};
 use cairn_primitives::onchain::RegisteredKey;
 use clap::Args;
 use serde::Serialize;
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
     look_at_chain(&operator, &ChainLook::default(), &mut evidence);
     let stake = operator.amount("--stake", &args.stake)?;
     let settings = args.settings.change(&operator)?;
-    check(args, &operator, &evidence, globals)?;
+    let dangers = check(args, &operator, &evidence, globals)?;
     tell_endpoint(&multiaddr, globals)?;
     let request = SetupRequest {
         key: RegisteredKey::from(operator.signing_key),
@@ -65,12 +65,16 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
         settings,
     };
     let output = globals.output();
-    if settings.accepting_primary == Some(true) && settings.price_per_byte.unwrap_or(0) == 0 {
-        output.text(
-            "WARNING            no --price-per-byte is given: content may be kept for free",
-        )?;
-    }
     let consent = operator.carry_out(args.submit, output, |facts| setup_calls(facts, &request))?;
+    // What is only shown endangers nothing. But another wallet may sign it, so that the exit code
+    // tells of the dangers, too.
+    if !dangers.is_empty() {
+        return Err(Failure::Danger(format!(
+            "the calls are only shown; a provider set up like this would lose its stake ({}): \
+             remove the dangers before they are signed",
+            dangers.join(", ")
+        )));
+    }
     match consent {
         Consent::ShownOnly => return Ok(()),
         Consent::NothingToDo => {
@@ -82,7 +86,12 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
         ))?,
     }
     let record = operator.facts()?.provider;
-    match record.is_some_and(|record| record.settings.accepting_primary) {
+    let settings = record.map(|record| record.settings);
+    let risks = settings.map_or_else(Vec::new, |settings| SettingsRisk::of(&settings));
+    for risk in risks {
+        output.text(format_args!("WARNING       {}", risk.explain()))?;
+    }
+    match settings.is_some_and(|settings| settings.accepting_primary) {
         true => Ok(()),
         false => output.text(
             "it accepts no agreement yet: `cairn provider settings --accept-primary true` changes \
@@ -91,13 +100,14 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-/// Tells each finding, and refuses to submit anything if one endangers the stake.
+/// Tells each finding, and refuses to submit anything if one endangers the stake. Returns the
+/// dangers of a setup that is only shown.
 fn check(
     args: &SetupArgs,
     operator: &Operator,
     evidence: &Evidence,
     globals: &Globals,
-) -> Result<(), Failure> {
+) -> Result<Vec<&'static str>, Failure> {
     let findings = diagnose(evidence, &operator.token);
     let mut dangers = Vec::new();
     for finding in findings
@@ -111,16 +121,14 @@ fn check(
             dangers.push(finding.check.name());
         }
     }
-    match dangers.as_slice() {
-        [] => Ok(()),
-        // What is only shown endangers nothing.
-        _ if args.submit.is_shown_only() => Ok(()),
-        dangers => Err(Failure::Danger(format!(
-            "nothing was submitted: a provider set up like this would lose its stake ({}); `cairn \
-             doctor` tells the same checks and more",
-            dangers.join(", ")
-        ))),
+    if dangers.is_empty() || args.submit.is_shown_only() {
+        return Ok(dangers);
     }
+    Err(Failure::Danger(format!(
+        "nothing was submitted: a provider set up like this would lose its stake ({}); `cairn \
+         doctor` tells the same checks and more",
+        dangers.join(", ")
+    )))
 }
 
 /// The endpoint, and what answers there.

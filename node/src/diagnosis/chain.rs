@@ -37,7 +37,7 @@ pub(crate) fn look_at_chain(operator: &Operator, look: &ChainLook, evidence: &mu
             evidence.second = Some(second.map_err(|error| error.to_string()));
         }
         if let Ok(chain) = &chain {
-            evidence.machine.pending_call = pending_call(operator, chain.genesis);
+            evidence.machine.pending_call = Some(pending_call(operator, chain.genesis));
         }
         evidence.chain = Some(chain.map_err(|error| error.to_string()));
     });

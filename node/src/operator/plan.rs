@@ -5,7 +5,7 @@ use super::Operator;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use cairn_chain::{ProviderCall, RegistrationClient, Submission};
-use cairn_lifecycle::{Facts, Price, call_arguments, call_name};
+use cairn_lifecycle::{Facts, Price, SettingsRisk, call_arguments, call_name, settings_after};
 use serde::{Serialize, Serializer};
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
@@ -82,6 +82,9 @@ pub(super) struct Plan {
     answers: Amount,
     needed: Amount,
     spendable: Amount,
+    /// The risks of the settings after these calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
 }
 
 impl Plan {
@@ -106,6 +109,8 @@ impl Plan {
             });
         }
         let account = operator.account().0;
+        let after = settings_after(facts, calls);
+        let risks = after.map_or_else(Vec::new, |settings| SettingsRisk::of(&settings));
         Ok(Self {
             chain: operator.chain_name.clone(),
             genesis: to_hex(facts.genesis),
@@ -117,6 +122,7 @@ impl Plan {
             answers: operator.shown(price.answers),
             needed: operator.shown(price.total()),
             spendable: operator.shown(facts.funds.spendable),
+            warnings: risks.into_iter().map(SettingsRisk::explain).collect(),
         })
     }
 }
@@ -138,6 +144,10 @@ impl fmt::Display for Plan {
         writeln!(f, "fees          {}", self.fees)?;
         writeln!(f, "for answers   {}", self.answers)?;
         writeln!(f, "needed        {}", self.needed)?;
-        write!(f, "spendable     {}", self.spendable)
+        write!(f, "spendable     {}", self.spendable)?;
+        for warning in &self.warnings {
+            write!(f, "\nWARNING       {warning}")?;
+        }
+        Ok(())
     }
 }

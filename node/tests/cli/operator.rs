@@ -3,6 +3,7 @@
 mod extrinsic;
 mod face;
 mod fake_node;
+mod records;
 
 use crate::support::{DANGER, FAILED, Provider, REFUSED, RunResult, USAGE};
 use cairn_chain::ProviderCall;
@@ -231,7 +232,8 @@ fn another_registered_key_stops_a_setup() {
     fixture
         .setup(&["--yes"])
         .fails(REFUSED, &["is registered with the key 0x0808"]);
-    assert_eq!(fixture.node.submitted().len(), 1);
+    // Those of the setup before: it registers, and closes the record.
+    assert_eq!(fixture.node.submitted().len(), 2);
 }
 
 #[test]

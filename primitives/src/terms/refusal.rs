@@ -111,4 +111,11 @@ pub enum TermsRefusal {
     #[error("it cannot sign now; its log has the reason")]
     #[codec(index = 17)]
     Unable,
+    /// The agreement would be too small.
+    #[error("its agreements are for at least {least} bytes")]
+    #[codec(index = 18)]
+    TooSmall {
+        /// The least bytes of an agreement.
+        least: u64,
+    },
 }

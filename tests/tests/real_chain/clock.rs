@@ -3,8 +3,8 @@
 
 use crate::world::{Beginning, FIRST, Follows, World};
 use cairn_devnode::{Parameters, Variant};
-use cairn_devnode_user::root::{jump_by, root_call};
 use cairn_devnode_user::challenge_call;
+use cairn_devnode_user::root::{jump_by, root_call};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

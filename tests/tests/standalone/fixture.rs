@@ -5,7 +5,7 @@ use crate::process::Provider;
 use crate::wire::Client;
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_devnode::{InMemoryConfig, InMemoryNode, Variant};
-use cairn_devnode_user::{Chain, Key, Location, Signed};
+use cairn_devnode_user::{Chain, Key, Location, Settings, Signed};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, H256, HashingProfile};
@@ -282,10 +282,12 @@ async fn challenge(url: &str, signed: &SignedCommitment) {
         .register_provider(&provider, &provider.public(), "/ip4/127.0.0.1/tcp/9", STAKE)
         .await
         .unwrap();
-    chain
-        .update_settings(&provider, &Default::default())
-        .await
-        .unwrap();
+    // Terms are signed at this price in the reference's answers.
+    let settings = Settings {
+        price_per_byte: 10,
+        ..Settings::default()
+    };
+    chain.update_settings(&provider, &settings).await.unwrap();
     let bucket = chain
         .agree(&owner, provider.account(), &provider, 1 << 30, 1_000_000)
         .await

@@ -161,6 +161,10 @@ impl Node for OpenBlock {
         Ok(futures::stream::pending().boxed())
     }
 
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(false)
+    }
+
     async fn next_nonce(&self, account: AccountId) -> Result<u64, ChainError> {
         Ok(
             self.run(|| {
@@ -254,6 +258,19 @@ async fn live() {
     let after = provider.funds(at).await.unwrap();
     assert_eq!(after.held, STAKE);
     assert!(before.spendable - after.spendable >= STAKE + fee);
+    // A new record is open to everybody: `NEW_SETTINGS` of `cairn-lifecycle`, and of the simulated
+    // chain, by which a setup closes it.
+    let record = provider.provider(at).await.unwrap().unwrap();
+    let open = ProviderSettings {
+        min_duration: 0,
+        max_duration: u32::MAX,
+        price_per_byte: 0,
+        accepting_primary: true,
+        replica_sync_price: None,
+        accepting_extensions: true,
+        max_capacity: 0,
+    };
+    assert_eq!(record.settings, open);
     let settings = ProviderSettings {
         min_duration: 10,
         max_duration: 100_000,

@@ -23,6 +23,7 @@ mod quota;
 mod salvage;
 mod signed_root;
 mod tree;
+mod unbound_answer;
 
 const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];
 
@@ -43,6 +44,21 @@ pub(super) fn permit(id: BucketId, signer: &Signer) -> Permit<'_> {
     let gate = Gate::new(None, HashMap::new());
     let facts = SigningFacts::new(id, HashingProfile::Plain, Ok(0), None);
     gate.permit(&facts, signer).unwrap()
+}
+
+/// Changes records behind a bucket's back. It is closed then.
+fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut cairn_engine::Batch<'_>)) {
+    fixture.bucket = None;
+    let engine = Engine::open(
+        &fixture.path(),
+        Access::ReadWrite,
+        &SharedResources::default(),
+        DamagedLog::Refuse,
+    )
+    .unwrap();
+    let mut batch = engine.batch();
+    change(&mut batch);
+    engine.write(batch, Durability::Synced).unwrap();
 }
 
 /// A bucket in its own folder, with its expected leaves.

@@ -32,12 +32,23 @@ impl<S: NodeState> ChainState<S> {
         let rows = self
             .values(&block, keys.iter().map(|(_, key)| key.clone()).collect())
             .await?;
+        let uncertainty = self.uncertainty(&block).await?;
         let mut agreements = Vec::new();
         for ((bucket, key), row) in keys.into_iter().zip(rows) {
             if let Some(row) = row {
-                agreements.push((bucket, item.read(&key, &row, rows::agreement)?));
+                let agreement = item.read(&key, &row, rows::agreement)?;
+                agreements.push((bucket, prolonged(agreement, uncertainty)));
             }
         }
         Ok(agreements)
+    }
+}
+
+/// Lets an agreement end later by the blocks by which the anchor block may be too late: nothing is
+/// released before it has ended by any clock.
+pub(super) fn prolonged(agreement: Agreement, uncertainty: u32) -> Agreement {
+    Agreement {
+        expires_at: agreement.expires_at.saturating_add(uncertainty),
+        ..agreement
     }
 }

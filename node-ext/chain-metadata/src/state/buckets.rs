@@ -1,6 +1,7 @@
 //! A bucket with what other items say of its primary providers.
 
 use super::ChainState;
+use super::agreements::prolonged;
 use crate::blocks::Block;
 use crate::calls::account as account_value;
 use crate::capability::Capability;
@@ -67,6 +68,7 @@ impl<S: NodeState> ChainState<S> {
             keys.push(agreements.key(&agreement).map_err(unsupported)?);
         }
         let values = self.values(block, keys.clone()).await?;
+        let uncertainty = self.uncertainty(block).await?;
         let mut primaries = Vec::new();
         let pairs = keys.chunks_exact(2).zip(values.chunks_exact(2));
         for (account, (keys, values)) in row.primary_providers.iter().zip(pairs) {
@@ -78,7 +80,10 @@ impl<S: NodeState> ChainState<S> {
                 None => None,
             };
             let agreement = match agreement {
-                Some(bytes) => Some(agreements.read(agreement_key, bytes, rows::agreement)?),
+                Some(bytes) => {
+                    let agreement = agreements.read(agreement_key, bytes, rows::agreement)?;
+                    Some(prolonged(agreement, uncertainty))
+                }
                 None => None,
             };
             let (key, endpoint) = registered.unzip();

@@ -9,7 +9,7 @@ use crate::blocks::Block;
 use crate::calls::account as account_value;
 use crate::capability::Capability;
 use crate::features::ChallengeLayout;
-use crate::node::NodeState;
+use crate::node::{NodeState, RuntimeId};
 use crate::rows;
 use crate::storage::StorageItem;
 use crate::value::{Mismatch, Value};
@@ -18,13 +18,32 @@ use cairn_primitives::H256;
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::OpenChallenge;
 use futures::future::try_join;
-use std::sync::atomic::Ordering;
 
-/// Each question of this number reads all rows, whatever the chain counts.
+/// The number of blocks after which all rows are read again, whatever the chain counts.
 const FULL_SCAN_INTERVAL: u32 = 32;
+
+/// The experience with the chain's count of challenges against an account.
+#[derive(Debug)]
+pub(super) struct CountRecord {
+    runtime: RuntimeId,
+    account: AccountId,
+    trust: CountTrust,
+}
+
+/// The trust in the chain's count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CountTrust {
+    /// It was true in the block of this number, where all rows were read last.
+    TrueAt(u32),
+    /// There were more challenges than it counted. Later counts of this runtime are not believed.
+    Wrong,
+}
 
 impl<S: NodeState> ChainState<S> {
     /// Returns the open challenges against an account.
+    ///
+    /// Each request to the node has a timeout of its own: anybody can open challenges against
+    /// himself, and reading hundreds of thousands takes minutes.
     pub async fn open_challenges(
         &self,
         at: H256,
@@ -32,12 +51,19 @@ impl<S: NodeState> ChainState<S> {
     ) -> Result<OpenChallenges, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::ReadChallenges)?;
-        let counted = self.counted(&block, account).await?;
-        if counted == Some(0) {
+        let number = self.within(self.node.header(at)).await?.number;
+        let count = self.count(&block, account).await?;
+        let believed = count.filter(|_| self.believes_count(&block, account, number));
+        if believed == Some(0) {
             return Ok(OpenChallenges::default());
         }
-        let anchor = self.anchor(&block).await?;
-        let period = self.constant(&block, "ChallengeTimeout").await?;
+        let earliest = match self.anchor(&block).await {
+            Ok(anchor) => anchor.earliest,
+            Err(error) if error.is_transient() => return Err(error),
+            // Overdue ones are in the list then. The chain rejects their answers.
+            Err(_) => 0,
+        };
+        let period = self.challenge_period(&block).await?;
         let item = block.layout.item("Challenges")?;
         let mut scan = Scan {
             item,
@@ -60,7 +86,7 @@ impl<S: NodeState> ChainState<S> {
                     scan.add(key, &row);
                 }
             }
-            if counted.is_some_and(|counted| scan.own >= counted) {
+            if believed.is_some_and(|count| scan.own >= count) {
                 break;
             }
             so_far = so_far.saturating_add(next.len());
@@ -69,12 +95,13 @@ impl<S: NodeState> ChainState<S> {
         let Scan {
             open: mut challenges,
             unreadable,
+            own,
             ..
         } = scan;
-        if challenges.is_empty() && unreadable.is_none() {
-            *self.counted_from.lock() = Some((block.layout.id.clone(), account));
+        if let Some(count) = count.filter(|count| believed.is_none() || own > *count) {
+            self.compare_count(&block, account, number, (own, count));
         }
-        challenges.retain(|challenge| challenge.id.deadline >= anchor);
+        challenges.retain(|challenge| challenge.id.deadline >= earliest);
         challenges.sort_by_key(|challenge| challenge.id);
         Ok(OpenChallenges {
             challenges,
@@ -82,27 +109,80 @@ impl<S: NodeState> ChainState<S> {
         })
     }
 
-    /// Returns the open challenges against an account as the chain counts them, if that is to
-    /// be believed.
-    ///
-    /// It is believed only after a scan that found none: a runtime that has just begun to
-    /// count may have challenges from before, and counts later ones only. And now and then all
-    /// rows are read anyway, since a wrong count would cost the stake.
-    async fn counted(&self, block: &Block, account: AccountId) -> Result<Option<u32>, ChainError> {
+    /// Returns the number of open challenges against an account as the chain counts them, if it
+    /// does so in a form that can be read.
+    async fn count(&self, block: &Block, account: AccountId) -> Result<Option<u32>, ChainError> {
         let Ok(item) = block.layout.item("PendingChallenges") else {
             return Ok(None);
         };
-        let scanned = self.counted_from.lock().clone();
-        if scanned.is_none_or(|(id, of)| id != block.layout.id || of != account) {
-            return Ok(None);
-        }
-        let nth = self.scans.fetch_add(1, Ordering::Relaxed);
-        if nth % FULL_SCAN_INTERVAL == FULL_SCAN_INTERVAL - 1 {
-            return Ok(None);
-        }
         let key = [account_value(&account)];
-        let pending = self.row(block, item, &key, rows::number_32).await?;
-        Ok(Some(pending.unwrap_or(0)))
+        match self.row(block, item, &key, rows::number_32).await {
+            Ok(count) => Ok(Some(count.unwrap_or(0))),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Returns whether the chain's count is to be believed in the block of a number.
+    ///
+    /// It is believed only after a scan that found none: a runtime that has just begun to
+    /// count may have challenges from before, and counts later ones only. And in some blocks, for
+    /// anybody who asks, all rows are read anyway, since a wrong count would cost the stake.
+    fn believes_count(&self, block: &Block, account: AccountId, number: u32) -> bool {
+        let record = self.count_record.lock();
+        let record = record
+            .as_ref()
+            .filter(|record| record.is_of(block, account));
+        match record.map(|record| record.trust) {
+            None | Some(CountTrust::Wrong) => false,
+            Some(CountTrust::TrueAt(last)) => {
+                // Heads may leave out every block of the first kind.
+                let is_due = number % FULL_SCAN_INTERVAL == FULL_SCAN_INTERVAL - 1
+                    || number.saturating_sub(last) >= FULL_SCAN_INTERVAL;
+                !is_due
+            }
+        }
+    }
+
+    /// Compares the chain's count with the account's challenges in all rows of the same block, or
+    /// in some if these are more already.
+    fn compare_count(
+        &self,
+        block: &Block,
+        account: AccountId,
+        number: u32,
+        (own, count): (u32, u32),
+    ) {
+        let mut record = self.count_record.lock();
+        let before = record
+            .as_ref()
+            .filter(|record| record.is_of(block, account))
+            .map(|record| record.trust);
+        let trust = match before {
+            Some(CountTrust::Wrong) => CountTrust::Wrong,
+            _ if own > count => {
+                tracing::warn!(
+                    own,
+                    count,
+                    "the chain counts fewer challenges against this provider than there are: all \
+                     challenges are read in each block from now on"
+                );
+                CountTrust::Wrong
+            }
+            None if own > 0 => return,
+            None | Some(CountTrust::TrueAt(_)) => CountTrust::TrueAt(number),
+        };
+        *record = Some(CountRecord {
+            runtime: block.layout.id.clone(),
+            account,
+            trust,
+        });
+    }
+}
+
+impl CountRecord {
+    fn is_of(&self, block: &Block, account: AccountId) -> bool {
+        self.runtime == block.layout.id && self.account == account
     }
 }
 

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) type Storage = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -37,6 +38,11 @@ pub(super) struct Chain {
     pub(super) next_nonce: u64,
     /// How many submissions are refused for their nonce.
     pub(super) taken_nonces: usize,
+    /// The time that a page of keys takes.
+    pub(super) page_delay: Duration,
+    /// Leaves a value out of each answer.
+    pub(super) leaves_out_values: bool,
+    pub(super) is_syncing: bool,
 }
 
 /// A node in memory.
@@ -178,8 +184,10 @@ impl NodeState for MemoryNode {
         at: H256,
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+        let left_out = usize::from(self.0.lock().leaves_out_values);
         self.at(at, |block| {
             keys.iter()
+                .skip(left_out)
                 .map(|key| block.storage.get(key).cloned())
                 .collect()
         })
@@ -192,6 +200,10 @@ impl NodeState for MemoryNode {
         after: Option<Vec<u8>>,
         count: u32,
     ) -> Result<Vec<Vec<u8>>, ChainError> {
+        let delay = self.0.lock().page_delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let page = self.at(at, |block| {
             let keys = block.storage.keys().filter(|key| key.starts_with(&prefix));
             let later = keys.filter(|key| after.as_ref().is_none_or(|after| *key > after));
@@ -225,6 +237,10 @@ impl NodeState for MemoryNode {
 impl Node for MemoryNode {
     async fn finality(&self) -> Result<BoxStream<'static, ()>, ChainError> {
         Ok(futures::stream::empty().boxed())
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        Ok(self.0.lock().is_syncing)
     }
 
     async fn next_nonce(&self, _account: AccountId) -> Result<u64, ChainError> {

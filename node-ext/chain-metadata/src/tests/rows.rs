@@ -13,17 +13,27 @@ use codec::{Compact, Encode};
 
 const PALLET: &str = "StorageProvider";
 
-fn key_of(item: &str, key: &impl Encode) -> Vec<u8> {
+pub(super) fn key_of(item: &str, key: &impl Encode) -> Vec<u8> {
     [prefix(PALLET, item), blake2_concat(key)].concat()
 }
 
-fn agreement_key(bucket: u64, account: AccountId) -> Vec<u8> {
+pub(super) fn agreement_key(bucket: u64, account: AccountId) -> Vec<u8> {
     let parts = [blake2_concat(&bucket), blake2_concat(&account)].concat();
     [prefix(PALLET, "StorageAgreements"), parts].concat()
 }
 
 /// A provider's row. The counters of challenges are one on old chains, and two on new ones.
 pub(super) fn provider_row(counters: &[u32], lost: u32, is_old: bool) -> Vec<u8> {
+    provider_row_since(7, counters, lost, is_old)
+}
+
+/// The row of a provider that was registered in a block.
+pub(super) fn provider_row_since(
+    registered_at: u32,
+    counters: &[u32],
+    lost: u32,
+    is_old: bool,
+) -> Vec<u8> {
     let settings = (10_u32, 20_u32, 3_u128, true, Some(4_u128), false, 99_u64);
     let mut row = (
         b"/dns4/a.example/tcp/443".to_vec(),
@@ -33,7 +43,7 @@ pub(super) fn provider_row(counters: &[u32], lost: u32, is_old: bool) -> Vec<u8>
         settings,
     )
         .encode();
-    row.extend((7_u32, 8_u32, 64_u64).encode());
+    row.extend((registered_at, 8_u32, 64_u64).encode());
     for counter in counters {
         row.extend(counter.encode());
     }
@@ -55,7 +65,12 @@ fn agreement_row(max_bytes: u64, replica: Option<u128>) -> Vec<u8> {
 }
 
 /// A bucket with one checkpoint, one historical root and two members.
-fn bucket_row(options: Options) -> Vec<u8> {
+pub(super) fn bucket_row(options: Options) -> Vec<u8> {
+    bucket_row_with(options, 9, 77)
+}
+
+/// A bucket with a checkpoint of a leaf count at a block.
+pub(super) fn bucket_row_with(options: Options, leaves: u64, checkpoint_block: u32) -> Vec<u8> {
     let is_old = options.is_deployed || options.has_nonce;
     let mut row = vec![(OURS, 1_u8), (CHALLENGER, 0_u8)].encode();
     if !is_old {
@@ -63,7 +78,7 @@ fn bucket_row(options: Options) -> Vec<u8> {
     }
     row.extend((Some(4_u64), 1_u32, vec![OURS, OTHER]).encode());
     row.push(1);
-    row.extend((H256(ROOT), 4_u64, 9_u64, 77_u32, vec![0b10_u8]).encode());
+    row.extend((H256(ROOT), 4_u64, leaves, checkpoint_block, vec![0b10_u8]).encode());
     if options.has_nonce {
         row.extend(70_u64.encode());
     }
@@ -265,7 +280,7 @@ async fn funds_are_what_can_pay_a_fee() {
 }
 
 /// An event of the pallet, in a record.
-fn record(phase: &[u8], variant: u8, fields: impl Encode) -> Vec<u8> {
+pub(super) fn record(phase: &[u8], variant: u8, fields: impl Encode) -> Vec<u8> {
     let event = [vec![crate::testing::PALLET_INDEX, variant], fields.encode()].concat();
     [phase.to_vec(), event, Compact(0_u32).encode()].concat()
 }
@@ -409,42 +424,4 @@ async fn the_anchor_jumps_with_the_relay_chain() {
         node.calls_of("StorageProviderApi_current_anchor_block"),
         calls
     );
-}
-
-#[tokio::test]
-async fn an_anchor_that_is_absent_is_told_by_the_rows_or_refused() {
-    let own = |block: &mut node::MemoryBlock, number: u32| {
-        block
-            .storage
-            .insert(prefix("System", "Number"), number.encode());
-    };
-    let relay_key = prefix("ParachainSystem", "LastRelayChainBlockNumber");
-    let node = MemoryNode::new(Options::DEPLOYED);
-    node.change(|block| {
-        own(block, 50_000);
-        block
-            .storage
-            .insert(relay_key.clone(), 9_000_000_u32.encode());
-    });
-    let chain = state(&node);
-    // Nothing shows in which blocks the pallet counts, and nothing depends on it.
-    let head = chain.head(node.best_hash()).await.unwrap();
-    assert_eq!(head.anchor, 9_000_000);
-    // Rows that cannot be read show nothing either, but something may depend on it.
-    let at = node.next_block(|block| {
-        block.storage.insert(provider_key(OTHER), vec![1, 2]);
-    });
-    let error = chain.head(at).await.unwrap_err();
-    assert!(error.to_string().contains("no provider's row"), "{error}");
-    // A provider that was registered in block 7 of the parachain.
-    let at = node.next_block(|block| {
-        let row = provider_row(&[9], 2, true);
-        block.storage.insert(provider_key(OTHER), row);
-    });
-    assert_eq!(chain.head(at).await.unwrap().anchor, 50_000);
-    // Once known, it is not asked for again.
-    let pages = node.0.lock().pages.len();
-    let at = node.next_block(|block| own(block, 50_001));
-    assert_eq!(chain.head(at).await.unwrap().anchor, 50_001);
-    assert_eq!(node.0.lock().pages.len(), pages);
 }

@@ -78,6 +78,16 @@ impl<'a> Decoder<'a> {
             .map_err(|_| DecodeError::InvalidCompact)
     }
 
+    /// Decodes the length of a sequence of which each item takes a byte at least. Items of no
+    /// bytes would be as many as a hostile node likes.
+    pub(crate) fn bounded_length(&mut self) -> Result<u32, DecodeError> {
+        let length = self.length()?;
+        match usize::try_from(length) {
+            Ok(items) if items <= self.input.len() => Ok(length),
+            _ => Err(DecodeError::EndOfInput),
+        }
+    }
+
     /// Takes bytes as they are.
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self

@@ -33,6 +33,16 @@ struct Nested {
     rest: Vec<[u8; 3]>,
 }
 
+#[test]
+fn a_list_of_items_that_take_bytes_has_no_more_than_there_are_bytes() {
+    let (types, _) = described::<u8>();
+    let three = [vec![3_u8 << 2], vec![0; 3]].concat();
+    assert_eq!(Decoder::new(&types, &three).bounded_length(), Ok(3));
+    let promised = [Compact(u32::MAX).encode(), vec![0; 3]].concat();
+    let length = Decoder::new(&types, &promised).bounded_length();
+    assert_eq!(length, Err(DecodeError::EndOfInput));
+}
+
 fn nested() -> (Nested, Value<'static>) {
     let row = Nested {
         late: Some(Wrapped(7)),

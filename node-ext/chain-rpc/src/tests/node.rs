@@ -26,6 +26,7 @@ struct Chain {
     next_nonce: u64,
     has_next_index: bool,
     leaves_out_keys: bool,
+    is_syncing: bool,
     refusals: VecDeque<RpcError>,
     submitted: Vec<Vec<u8>>,
     statuses: Vec<UnboundedSender<Value>>,
@@ -69,6 +70,7 @@ impl FakeNode {
             next_nonce: 0,
             has_next_index: true,
             leaves_out_keys: false,
+            is_syncing: false,
             refusals: VecDeque::new(),
             submitted: Vec::new(),
             statuses: Vec::new(),
@@ -113,6 +115,15 @@ impl FakeNode {
     /// Replaces the chain by another one with another genesis, at the same address.
     pub(super) fn replace_chain(&self) {
         self.0.lock().blocks = vec![H256::repeat_byte(2)];
+    }
+
+    /// Serves the first chain again, without its later blocks.
+    pub(super) fn restore_chain(&self) {
+        self.0.lock().blocks = vec![H256::repeat_byte(1)];
+    }
+
+    pub(super) fn set_syncing(&self, is_syncing: bool) {
+        self.0.lock().is_syncing = is_syncing;
     }
 
     pub(super) fn upgrade_to(&self, spec_version: u32, options: Options) {
@@ -239,6 +250,9 @@ impl Chain {
                 let page = keys.take(params[1].as_u64().unwrap() as usize);
                 page.map(|key| hex_of(key)).collect()
             }
+            "system_health" => json!({
+                "peers": 3, "isSyncing": self.is_syncing, "shouldHavePeers": true
+            }),
             "system_accountNextIndex" if self.has_next_index => json!(self.next_nonce),
             "system_accountNextIndex" => {
                 return Err(refusal(NO_SUCH_METHOD, "Method not found"));

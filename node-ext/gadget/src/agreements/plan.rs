@@ -34,8 +34,8 @@ pub(super) struct BucketFacts {
     pub(super) anchor: u32,
     /// True if buckets are made.
     pub(super) creates: bool,
-    /// True if agreements were never read before, so that this one may be older than the base
-    /// path.
+    /// True if agreements were never read before, or the record of this one is damaged, so that it
+    /// may be older than the base path.
     pub(super) is_first: bool,
 }
 

@@ -9,7 +9,7 @@ use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::Agreement;
 use cairn_provider::{AGREEMENTS_KNOWN, DutyKind, Index, IndexError};
 use codec::{DecodeAll, Encode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of a record.
 const VERSION: u8 = 1;
@@ -67,11 +67,14 @@ impl AgreementRecord {
 #[derive(Debug, Default)]
 pub(super) struct AgreementRecords {
     records: BTreeMap<BucketId, AgreementRecord>,
+    /// Buckets whose records cannot be read.
+    damaged: BTreeSet<BucketId>,
     are_complete: bool,
 }
 
 impl AgreementRecords {
-    /// Reads the records. A damaged one is skipped: its agreement is then new.
+    /// Reads the records. Of a damaged one, and of one of an unknown version, only its bucket is
+    /// known: that there was an agreement.
     pub(super) fn read(index: &Index) -> Result<Self, IndexError> {
         let mut records = Self::default();
         for (name, value) in index.duties(DutyKind::Agreement)? {
@@ -80,24 +83,32 @@ impl AgreementRecords {
                 continue;
             }
             let id = <[u8; 8]>::try_from(name.as_slice()).map(u64::from_be_bytes);
-            match (id, AgreementRecord::parse(&value)) {
+            let parsed = AgreementRecord::parse(&value);
+            if parsed.is_none() || id.is_err() {
+                let name = hex::encode(&name);
+                tracing::error!(name, "a record of an agreement is damaged");
+            }
+            match (id, parsed) {
                 (Ok(id), Some(record)) => _ = records.records.insert(BucketId(id), record),
-                _ => tracing::error!(
-                    name = hex::encode(&name),
-                    "a record of an agreement is damaged"
-                ),
+                (Ok(id), None) => _ = records.damaged.insert(BucketId(id)),
+                (Err(_), _) => {}
             }
         }
         Ok(records)
     }
 
-    /// Returns whether agreements were read before, so that a missing bucket's one is new.
+    /// Returns whether agreements were read before.
     pub(super) const fn are_complete(&self) -> bool {
         self.are_complete
     }
 
+    /// Returns whether an agreement for a missing bucket, without a record, is new.
+    pub(super) fn are_complete_for(&self, id: BucketId) -> bool {
+        self.are_complete && !self.damaged.contains(&id)
+    }
+
     pub(super) fn buckets(&self) -> impl Iterator<Item = BucketId> {
-        self.records.keys().copied()
+        self.records.keys().chain(&self.damaged).copied()
     }
 
     pub(super) fn get(&self, id: BucketId) -> Option<AgreementRecord> {

@@ -91,39 +91,65 @@ pub struct AgreementStatus {
     passes: AtomicU64,
     failed_passes: AtomicU64,
     created: AtomicU64,
-    head: Mutex<Option<Head>>,
-    reports: Mutex<BTreeMap<BucketId, AgreementReport>>,
+    seen: Mutex<Seen>,
+}
+
+/// The agreements, and the head at which they are these.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The last finalized head; `None` if the agreements could not be read there.
+    head: Option<Head>,
+    /// The agreements as of the last pass.
+    reports: BTreeMap<BucketId, AgreementReport>,
+}
+
+impl Seen {
+    /// Returns the bytes that may still be charged to the buckets.
+    fn unfilled_bytes(&self) -> u64 {
+        let all = self.reports.values();
+        all.fold(0, |sum, one| sum.saturating_add(one.unfilled_bytes))
+    }
 }
 
 impl AgreementStatus {
     /// Returns all agreements as of the last pass.
     pub fn reports(&self) -> Vec<(BucketId, AgreementReport)> {
-        let reports = self.reports.lock();
-        reports.iter().map(|(id, one)| (*id, one.clone())).collect()
+        let seen = self.seen.lock();
+        let all = seen.reports.iter();
+        all.map(|(id, one)| (*id, one.clone())).collect()
     }
 
     /// Returns the agreements that hold and are not served, with the reasons.
     pub fn unserved(&self) -> Vec<(BucketId, Unserved)> {
-        let reports = self.reports.lock();
-        let unserved = reports.iter().filter_map(|(id, one)| match &one.state {
-            AgreementState::Unserved(why) => Some((*id, why.clone())),
-            _ => None,
-        });
+        let seen = self.seen.lock();
+        let unserved = seen
+            .reports
+            .iter()
+            .filter_map(|(id, one)| match &one.state {
+                AgreementState::Unserved(why) => Some((*id, why.clone())),
+                _ => None,
+            });
         unserved.collect()
     }
 
-    /// Returns the last finalized head that the worker has seen.
-    pub(crate) fn head(&self) -> Option<Head> {
-        *self.head.lock()
+    /// Returns the last finalized head at which the agreements are known, with the bytes that may
+    /// still be charged to their buckets there. `None` before the first pass, after one that
+    /// failed, and while the node synchronises: whatever is decided by the chain's state would
+    /// then meet other agreements.
+    pub(crate) fn known_at(&self) -> Option<(Head, u64)> {
+        let seen = self.seen.lock();
+        let head = seen.head?;
+        Some((head, seen.unfilled_bytes()))
     }
 
+    /// Records that nothing has changed up to a head since the last pass.
     pub(super) fn set_head(&self, head: Head) {
-        *self.head.lock() = Some(head);
+        self.seen.lock().head = Some(head);
     }
 
-    /// Returns true if the agreements were read since the start.
-    pub fn has_read(&self) -> bool {
-        self.passes.load(Ordering::Acquire) > 0
+    /// Records that the agreements are not known at the last head.
+    pub(super) fn set_unknown(&self) {
+        self.seen.lock().head = None;
     }
 
     /// Returns the current statistics.
@@ -134,7 +160,8 @@ impl AgreementStatus {
             created: self.created.load(Ordering::Relaxed),
             ..AgreementStatistics::default()
         };
-        for report in self.reports.lock().values() {
+        let seen = self.seen.lock();
+        for report in seen.reports.values() {
             let count = match report.state {
                 AgreementState::Active => &mut statistics.active,
                 AgreementState::Replica => &mut statistics.replicas,
@@ -149,10 +176,8 @@ impl AgreementStatus {
             let agreed = report.agreement.filter(|_| is_held);
             let agreed = agreed.map_or(0, |agreement| agreement.max_bytes);
             statistics.agreed_bytes = statistics.agreed_bytes.saturating_add(agreed);
-            statistics.unfilled_bytes = statistics
-                .unfilled_bytes
-                .saturating_add(report.unfilled_bytes);
         }
+        statistics.unfilled_bytes = seen.unfilled_bytes();
         statistics
     }
 
@@ -164,10 +189,14 @@ impl AgreementStatus {
         self.created.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Replaces the reports after a pass, and logs what has become unserved, once.
-    pub(super) fn replace(&self, reports: BTreeMap<BucketId, AgreementReport>) {
-        let before = std::mem::replace(&mut *self.reports.lock(), reports.clone());
-        self.passes.fetch_add(1, Ordering::Release);
+    /// Replaces the reports after a pass at a head, and logs what has become unserved, once.
+    pub(super) fn replace(&self, head: Head, reports: BTreeMap<BucketId, AgreementReport>) {
+        let seen = Seen {
+            head: Some(head),
+            reports: reports.clone(),
+        };
+        let before = std::mem::replace(&mut *self.seen.lock(), seen).reports;
+        self.passes.fetch_add(1, Ordering::Relaxed);
         for (id, report) in &reports {
             let was = before.get(id).map(|report| &report.state);
             match &report.state {

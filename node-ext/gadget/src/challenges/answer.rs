@@ -15,13 +15,17 @@ use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{ChainClient, ChainError, DryRunResult};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
-use cairn_primitives::{Answer, BucketId, chain_rule, chunk_tree, verify};
+use cairn_primitives::{Answer, BucketId, LeafIndex, chain_rule, chunk_tree, verify};
 
 /// A source of proofs and of authorised deletions.
 #[async_trait]
 pub(super) trait Prover: Send + Sync + 'static {
     /// Makes the proof that a challenge asks for.
     async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof>;
+
+    /// Makes a proof of another leaf under the challenged root, for a challenge of what no leaf
+    /// has. Only a chain that does not bind proofs to leaves accepts it.
+    async fn prove_another_leaf(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof>;
 
     /// Returns the deletions that admins of a bucket authorised, newest first; none if they cannot
     /// be read.
@@ -42,6 +46,9 @@ pub(super) async fn choose_response(
         },
         Err(no_proof) => no_proof,
     };
+    if let Some(response) = answer_unprovable(prover, job, &no_proof).await {
+        return Ok(response);
+    }
     let claims = match job.claim_terms.in_last_blocks {
         true => query_claims(prover, chain, job)
             .await
@@ -51,6 +58,38 @@ pub(super) async fn choose_response(
     match claim::decide(&no_proof, job.claim_terms, claims) {
         ClaimDecision::Submit(claim) => Ok(claim.response),
         step => Err(explain_silence(no_proof, &step, job.claim_terms)),
+    }
+}
+
+/// Answers a challenge of what no leaf has, such as padding or a leaf beyond the root's count: with
+/// another leaf, if the chain does not bind proofs to leaves. Such a chain opens these challenges,
+/// and slashes for silence.
+async fn answer_unprovable(
+    prover: &dyn Prover,
+    job: &Job,
+    no_proof: &NoProof,
+) -> Option<ChallengeResponse> {
+    let NoProof::Unprovable(reason) = no_proof else {
+        return None;
+    };
+    if job.limits.strict_leaf_binding {
+        return None;
+    }
+    let challenge = &job.challenge;
+    let answer = prover.prove_another_leaf(challenge).await.ok()?;
+    let leaf = answer.location().leaf_index;
+    match check_proof_of(leaf, answer, challenge, &job.limits) {
+        Ok(response) => {
+            tracing::warn!(
+                bucket = %challenge.bucket_id, %reason, %leaf,
+                "a challenge of what no leaf has is answered with another leaf"
+            );
+            Some(response)
+        }
+        Err(refused) => {
+            tracing::error!(bucket = %challenge.bucket_id, refused, "a proof is held back");
+            None
+        }
     }
 }
 
@@ -98,14 +137,16 @@ fn explain_silence(no_proof: NoProof, step: &ClaimDecision, terms: ClaimTerms) -
 }
 
 /// Lets the chain judge an answer beforehand, if it offers that. A claim is not submitted without
-/// the chain's verdict.
+/// the chain's verdict. A proof is, once the deadline is near and the dry run fails: it was
+/// verified twice, and silence loses for certain.
 pub(super) async fn judge_on_chain(
     chain: &dyn ChainClient,
-    challenge: &OpenChallenge,
+    job: &Job,
     response: &ChallengeResponse,
 ) -> Result<(), JobError> {
+    let (bucket, id) = (job.challenge.bucket_id, job.challenge.id);
     let is_proof = matches!(response, ChallengeResponse::Proof { .. });
-    match chain.dry_run(challenge.id, response).await {
+    match chain.dry_run(id, response).await {
         Ok(DryRunResult::Accepted) => Ok(()),
         Ok(DryRunResult::NotOffered) if is_proof => Ok(()),
         Ok(DryRunResult::NotOffered) => Err(JobError::Alarm(
@@ -131,6 +172,14 @@ pub(super) async fn judge_on_chain(
                  is Cairn as new as its runtime?"
             )))
         }
+        Err(error) if is_proof && job.is_near => {
+            tracing::error!(
+                %bucket, deadline = id.deadline, index = id.index, %error,
+                "the dry run of an answer fails and its deadline is near; submitting the proof \
+                 without it"
+            );
+            Ok(())
+        }
         Err(error) => Err(from_chain_error(error)),
     }
 }
@@ -151,6 +200,16 @@ pub(super) fn from_chain_error(error: ChainError) -> JobError {
 /// since a wrong response costs the stake at once: to what is sent, against the challenge and the
 /// hashing profile as the chain states them, of which a bucket knows nothing.
 pub(super) fn check_proof(
+    answer: Answer,
+    challenge: &OpenChallenge,
+    limits: &Limits,
+) -> Result<ChallengeResponse, String> {
+    check_proof_of(challenge.location.leaf_index, answer, challenge, limits)
+}
+
+/// Does the same for a proof of a given leaf.
+fn check_proof_of(
+    leaf_index: LeafIndex,
     answer: Answer,
     challenge: &OpenChallenge,
     limits: &Limits,
@@ -194,8 +253,8 @@ pub(super) fn check_proof(
     // slot.
     let data_size = answer.leaf().data_size;
     let location = ChunkLocation {
+        leaf_index,
         chunk_index: chunk_tree::slot(asked.chunk_index, data_size),
-        ..asked
     };
     verify::answer(
         limits.profile,

@@ -376,7 +376,7 @@ async fn run_job(
 ) -> Result<(SubmittedExtrinsic, usize), JobError> {
     let chain = &*parts.chain;
     let response = answer::choose_response(&*parts.prover, chain, &job).await?;
-    answer::judge_on_chain(chain, &job.challenge, &response).await?;
+    answer::judge_on_chain(chain, &job, &response).await?;
     if let Some(second) = &parts.second_node {
         second_node::confirm(&**second, &job).await?;
     }

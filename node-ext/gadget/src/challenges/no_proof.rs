@@ -12,8 +12,8 @@ pub(super) enum NoProof {
     /// This provider's data has no proof; a backup may have it.
     #[error("{0}")]
     NotHere(String),
-    /// No data can prove it: the challenge is of a padding slot, or of a tree whose shape the chain
-    /// cannot verify.
+    /// No data can prove it: the challenge is of a leaf that the root has not, of a padding slot, or
+    /// of a tree whose shape the chain cannot verify.
     #[error("{0}")]
     Unprovable(String),
 }

@@ -36,12 +36,16 @@ impl ProviderProver {
 impl Prover for ProviderProver {
     async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
         let (id, location) = (challenge.bucket_id, challenge.location);
-        let at = StateRef::RootOf {
-            root: challenge.mmr_root,
-            tree: challenge.start_seq,
-        };
+        let at = state_of(challenge);
         // Quarantine stops writes only; a proof is still tried, and verified as usual.
         self.run_blocking(move |provider| provider.answer(id, at, location))
+            .await
+    }
+
+    async fn prove_another_leaf(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
+        let (id, location) = (challenge.bucket_id, challenge.location);
+        let at = state_of(challenge);
+        self.run_blocking(move |provider| provider.answer_unbound(id, at, location))
             .await
     }
 
@@ -54,6 +58,13 @@ impl Prover for ProviderProver {
             tracing::warn!(%bucket, %error, "the deletions that admins authorised cannot be read");
             Vec::new()
         })
+    }
+}
+
+const fn state_of(challenge: &OpenChallenge) -> StateRef {
+    StateRef::RootOf {
+        root: challenge.mmr_root,
+        tree: challenge.start_seq,
     }
 }
 
@@ -93,13 +104,13 @@ impl NoProof {
             ProveError::UnknownRoot { .. }
             | ProveError::Released { .. }
             | ProveError::NoSuchCount { .. }
-            | ProveError::NoSuchLeaf { .. }
             | ProveError::PlainHashingOnly { .. }
             | ProveError::SpPlan { .. } => Self::NotHere(reason),
-            // A padding slot, and a tree whose shape the chain cannot verify.
-            ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => {
-                Self::Unprovable(reason)
-            }
+            // A leaf beyond the root's count, a padding slot, and a tree whose shape the chain
+            // cannot verify.
+            ProveError::NoSuchLeaf { .. }
+            | ProveError::NoSuchChunk { .. }
+            | ProveError::Unprovable { .. } => Self::Unprovable(reason),
             ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }
             | ProveError::MissingContent { .. }

@@ -10,6 +10,7 @@
 //! ```
 //!
 //! - Challenges are ordered by deadline. No job starts while one with a nearer deadline waits.
+//!   Where ids are positions, the last of a deadline is answered first.
 //! - The last scan of a finalized block says what is open; nothing else adds or removes a
 //!   challenge.
 //! - Time is counted in anchor blocks and in *ticks*: one tick for each scan, and one for each
@@ -39,6 +40,7 @@ use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, Outcome};
 use cairn_primitives::{BucketId, H256};
 use events::Urgency;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tracked_challenge::{HeadAnchors, JobState, Tick, TrackedChallenge};
 
@@ -295,7 +297,18 @@ impl ChallengeTracker {
             true => self.deadlines_in_work(),
             false => BTreeSet::new(),
         };
-        for (id, entry) in &mut self.entries {
+        let mut order: Vec<_> = self.entries.keys().copied().collect();
+        if limits.challenge_ids_shift {
+            // The last of a deadline first. An answer by anybody moves the later ones to the front.
+            // So if another provider's answer comes first, our id names one that was behind our
+            // last, or none: it is not ours, and the chain refuses the answer for a fee. From the
+            // front, it could name the next of ours, for which the proof is wrong.
+            order.sort_unstable_by_key(|id| (id.deadline, Reverse(id.index)));
+        }
+        for id in order {
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
             let is_due =
                 matches!(entry.state, JobState::Waiting { not_before } if not_before <= now);
             // Only a finalized block decides that a deadline has passed; any block may show that it

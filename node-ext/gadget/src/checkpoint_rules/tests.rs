@@ -256,6 +256,46 @@ fn each_window_has_one_checkpoint() {
     assert_eq!(due(40), CheckpointDue::NotBefore(60));
 }
 
+#[test]
+fn an_idle_bucket_is_due_in_the_windows_that_we_lead() {
+    let plan = plan();
+    let idle = local(0, 5);
+    // The chain has the same, or more than there is.
+    for last in [snapshot(0, 5, 20), snapshot(0, 1 << 40, 20)] {
+        let windowed = BucketInfo {
+            window: Some(CheckpointWindow {
+                interval: 20,
+                grace: 6,
+            }),
+            snapshot: Some(last),
+            last_window: Some(3),
+            ..info(2)
+        };
+        for (place, window) in (0..2u8).flat_map(|place| (3..12u32).map(move |at| (place, at))) {
+            let account = AccountId([place; 32]);
+            let due = |anchor| {
+                let asked = Evaluation {
+                    account: &account,
+                    position: place.into(),
+                    ..evaluation(&plan, &windowed, &idle, anchor)
+                };
+                asked.decide()
+            };
+            let is_leader = leader(ID, window.into(), 2) == Some(place.into());
+            let expected = match is_leader && window > 3 {
+                true => CheckpointDue::Now(Some(window.into())),
+                false => CheckpointDue::Nothing,
+            };
+            // In the whole window: nobody stands in for the leader.
+            assert_eq!(due(window * 20), expected, "{place} {window}");
+            assert_eq!(due(window * 20 + 19), expected, "{place} {window}");
+        }
+        let empty = local(0, 0);
+        let due = evaluation(&plan, &windowed, &empty, 100).decide();
+        assert_eq!(due, CheckpointDue::Nothing);
+    }
+}
+
 proptest! {
     /// All providers agree on the leader, and the others follow one after the other within the
     /// window.

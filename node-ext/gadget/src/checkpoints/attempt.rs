@@ -2,7 +2,7 @@
 //! gather their signatures, and submit.
 
 use super::AttemptContext;
-use crate::checkpoint_rules::{SignableState, advances, choose_signable};
+use crate::checkpoint_rules::{SignableState, advances, choose_signable, leads};
 use crate::cosign::{CheckpointRequest, CosignError, CosignRequest, HeldState, Refusal, verify};
 use cairn_bucket::StateRef;
 use cairn_chain::{ChainError, Head, Submission, SubmittedExtrinsic};
@@ -112,7 +112,8 @@ impl AttemptContext {
     }
 
     /// Returns the largest commitment that enough primary providers can sign, and which of the
-    /// others say that they can.
+    /// others say that they can. It must be new, except in a window that this account leads: that
+    /// needs a checkpoint in any case, and the chain accepts an older one.
     async fn choose_commitment(
         &self,
         job: &Job,
@@ -136,6 +137,10 @@ impl AttemptContext {
             .filter(|(account, _)| !job.excluded.contains(account))
             .copied()
             .collect();
+        let must_fill = job
+            .window
+            .is_some_and(|window| leads(&job.info, job.id, &self.account, window));
+        let mut not_new = None;
         // If too few are left, consider all of them.
         for reported in [&trusted, &reported] {
             let others: Vec<_> = reported.iter().map(|(_, held_state)| *held_state).collect();
@@ -144,14 +149,18 @@ impl AttemptContext {
                 Some(SignableState::Signed(commitment)) => commitment,
                 Some(SignableState::AtCount(count)) => self.commitment_at(job.id, count).await?,
             };
+            let willing = reported
+                .iter()
+                .filter(|(_, held_state)| held_state.can_sign(&commitment));
+            let willing = willing.map(|(account, _)| *account).collect();
             if advances(&commitment, job.info.snapshot.as_ref()) {
-                let willing = reported
-                    .iter()
-                    .filter(|(_, held_state)| held_state.can_sign(&commitment));
-                return Ok((commitment, willing.map(|(account, _)| *account).collect()));
+                return Ok((commitment, willing));
             }
+            not_new = not_new.or(Some((commitment, willing)));
         }
-        Err(AttemptError::NothingInCommon { least })
+        not_new
+            .filter(|_| must_fill)
+            .ok_or(AttemptError::NothingInCommon { least })
     }
 
     /// Returns false if another provider's statement is impossible, as far as this provider can

@@ -90,12 +90,16 @@ impl CheckpointWorker {
             return true;
         }
         let age = self.anchor.saturating_sub(*asked_at);
+        let is_due = matches!(self.decide(known, info, local), Ok(CheckpointDue::Now(_)));
         if !advances(&local.commitment, info.snapshot.as_ref()) {
-            // The chain lets anybody submit an older checkpoint again.
-            return age >= self.context.policy.age;
+            // The chain lets anybody submit an older checkpoint again. Each window has a leader,
+            // whose turn it is with nothing new as well.
+            let is_new_window = info.window.is_some_and(|windows| {
+                windows.window_of(self.anchor) != windows.window_of(*asked_at)
+            });
+            return is_due || is_new_window || age >= self.context.policy.age;
         }
-        age >= self.context.policy.refresh
-            || matches!(self.decide(known, info, local), Ok(CheckpointDue::Now(_)))
+        is_due || age >= self.context.policy.refresh
     }
 
     fn decide(

@@ -4,7 +4,6 @@
 use super::{AttemptError, AttemptResult, CheckpointStage, CheckpointWorker, ProgressItem};
 use crate::checkpoint_rules::{LocalState, advances};
 use cairn_chain::ExtrinsicStatus;
-use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::BucketInfo;
 use cairn_primitives::{BucketId, Commitment};
 use futures::StreamExt;
@@ -31,7 +30,7 @@ enum SubmissionState {
     Pending,
     /// The chain's last checkpoint is this one.
     Confirmed,
-    /// The last checkpoint covers as much or more, and is not ours.
+    /// The last checkpoint covers as much or more, or has taken the window, and is not ours.
     Superseded,
     /// The chain will not take it, for this reason.
     Lost(&'static str),
@@ -43,25 +42,45 @@ impl InFlight {
             let windows = info.window.and_then(|windows| windows.window_of(anchor));
             windows.is_none_or(|current| current > window)
         };
-        match &info.snapshot {
-            Some(BucketSnapshot { commitment, .. }) if *commitment == self.commitment => {
-                SubmissionState::Confirmed
-            }
-            snapshot if !advances(&self.commitment, snapshot.as_ref()) => {
-                SubmissionState::Superseded
-            }
-            _ if self
-                .heads_since_final
-                .is_some_and(|heads| heads >= HEADS_AFTER_FINAL) =>
-            {
-                SubmissionState::Lost("the chain included and refused it")
-            }
-            _ if self.window.is_some_and(is_over) => SubmissionState::Lost("its window has ended"),
-            _ if anchor.saturating_sub(self.submitted_at) >= timeout => {
-                SubmissionState::Lost("there was no news of it")
-            }
-            _ => SubmissionState::Pending,
+        if let Some(taken) = self.judge_by_snapshot(info) {
+            return taken;
         }
+        if self
+            .heads_since_final
+            .is_some_and(|heads| heads >= HEADS_AFTER_FINAL)
+        {
+            SubmissionState::Lost("the chain included and refused it")
+        } else if self.window.is_some_and(is_over) {
+            SubmissionState::Lost("its window has ended")
+        } else if anchor.saturating_sub(self.submitted_at) >= timeout {
+            SubmissionState::Lost("there was no news of it")
+        } else {
+            SubmissionState::Pending
+        }
+    }
+
+    /// Returns the state if the chain's last checkpoint tells it.
+    ///
+    /// A checkpoint for a window may repeat the last one, so the commitment tells nothing about it:
+    /// the window must have its checkpoint, and the last one must have been made in it. A window
+    /// whose miss was reported counts as done on the chain too, but after its end.
+    fn judge_by_snapshot(&self, info: &BucketInfo) -> Option<SubmissionState> {
+        let snapshot = info.snapshot.as_ref();
+        let is_same = snapshot.is_some_and(|last| last.commitment == self.commitment);
+        let is_covered = match self.window {
+            None => !advances(&self.commitment, snapshot),
+            Some(window) => {
+                let made_in = snapshot
+                    .zip(info.window)
+                    .and_then(|(last, windows)| windows.window_of(last.checkpoint_block));
+                let is_done = info.last_window.is_some_and(|last| last >= window);
+                is_done && made_in == Some(window)
+            }
+        };
+        is_covered.then_some(match is_same {
+            true => SubmissionState::Confirmed,
+            false => SubmissionState::Superseded,
+        })
     }
 }
 

@@ -45,6 +45,8 @@ pub struct SignedRootStatistics {
     pub missing: u64,
     /// Buckets that the account is bound to and has released something signed of.
     pub released: u64,
+    /// Buckets whose rows on chain cannot be read: nothing new is signed for them.
+    pub unreadable: u64,
 }
 
 /// A view of the signed-root worker's state.
@@ -52,6 +54,8 @@ pub struct SignedRootStatistics {
 pub struct SignedRootStatus {
     comparisons: AtomicU64,
     problems: Mutex<BTreeMap<BucketId, SignedRootProblem>>,
+    /// The buckets whose rows on chain cannot be read, with the reasons.
+    unreadable: Mutex<BTreeMap<BucketId, String>>,
 }
 
 impl SignedRootStatus {
@@ -64,7 +68,18 @@ impl SignedRootStatus {
             .collect()
     }
 
-    /// Returns true if all buckets were compared with the chain since the start.
+    /// Returns the buckets that could not be compared, since their rows on chain cannot be read,
+    /// with the reasons.
+    pub fn unreadable(&self) -> Vec<(BucketId, String)> {
+        let unreadable = self.unreadable.lock();
+        unreadable
+            .iter()
+            .map(|(id, reason)| (*id, reason.clone()))
+            .collect()
+    }
+
+    /// Returns true if all buckets were compared with the chain since the start, except those
+    /// whose rows cannot be read.
     pub fn has_compared(&self) -> bool {
         self.comparisons.load(Ordering::Acquire) > 0
     }
@@ -76,7 +91,9 @@ impl SignedRootStatus {
             let found = problems.values().filter(|problem| of(problem)).count();
             u64::try_from(found).unwrap_or(u64::MAX)
         };
+        let unreadable = self.unreadable.lock().len();
         SignedRootStatistics {
+            unreadable: u64::try_from(unreadable).unwrap_or(u64::MAX),
             comparisons: self.comparisons.load(Ordering::Relaxed),
             missing: number(|problem| *problem != SignedRootProblem::Released),
             released: number(|problem| *problem == SignedRootProblem::Released),
@@ -112,6 +129,22 @@ impl SignedRootStatus {
         }
     }
 
+    /// Replaces the buckets whose rows on chain cannot be read, and logs a change once.
+    pub(super) fn set_unreadable(&self, unreadable: BTreeMap<BucketId, String>) {
+        let before = std::mem::replace(&mut *self.unreadable.lock(), unreadable.clone());
+        for (id, reason) in &unreadable {
+            if !before.contains_key(id) {
+                tracing::error!(
+                    bucket = %id, %reason,
+                    "A BUCKET CANNOT BE COMPARED WITH THE CHAIN: nothing new is signed for it"
+                );
+            }
+        }
+        for id in before.keys().filter(|id| !unreadable.contains_key(id)) {
+            tracing::info!(bucket = %id, "a bucket is compared with the chain again");
+        }
+    }
+
     /// Registers the metrics with a node's registry.
     ///
     /// # Errors
@@ -123,7 +156,7 @@ impl SignedRootStatus {
             "Comparisons of all buckets with the chain",
             |s| s.comparisons,
         )];
-        let gauges: [MetricSpec<SignedRootStatistics>; 2] = [
+        let gauges: [MetricSpec<SignedRootStatistics>; 3] = [
             (
                 "missing",
                 "Buckets that lack something with this account's signature on chain",
@@ -133,6 +166,11 @@ impl SignedRootStatus {
                 "released",
                 "Buckets under agreement that something signed was released of",
                 |s| s.released,
+            ),
+            (
+                "unreadable",
+                "Buckets whose rows on chain cannot be read, for which nothing new is signed",
+                |s| s.unreadable,
             ),
         ];
         let status = self.clone();

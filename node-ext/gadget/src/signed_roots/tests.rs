@@ -12,6 +12,8 @@ use cairn_testing::{LIMITS, NewChallenge};
 use std::path::Path;
 use substrate_prometheus_endpoint::Registry;
 
+mod unreadable;
+
 fn network() -> Network {
     Network::new(1, 1, None, CheckpointConfig::default())
 }

@@ -1,7 +1,7 @@
 //! The offer: what would be signed now, by the operator's policy, the chain's settings and the
 //! space; and the decision about one request. Pure: it reads nothing.
 
-use super::TermsPolicy;
+use super::{PriceMismatch, TermsPolicy};
 use cairn_bucket::quota_for_content;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{ProviderInfo, TermsRules};
@@ -37,6 +37,46 @@ pub(crate) struct OfferFacts<'f> {
     pub(crate) free_bytes: u64,
 }
 
+/// A reason why nothing is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoOffer {
+    /// The deregistration is announced.
+    #[error("the provider leaves the chain at anchor block {at}")]
+    Leaving {
+        /// The first anchor block at which it may have left.
+        at: u32,
+    },
+    /// The policy and the record on chain have no role in common.
+    #[error("the record on chain accepts no role that the policy accepts")]
+    NoRole,
+    /// The price is 0 on chain, and the policy has none.
+    #[error("the price on chain is 0, and the policy has none: name it to store for nothing")]
+    FreeByDefault,
+    /// The policy's price is above the one on chain.
+    #[error(transparent)]
+    Price(PriceMismatch),
+    /// No duration is both the policy's and the record's.
+    #[error("the shortest agreement would be {min} anchor blocks, and the longest {max}")]
+    Durations {
+        /// The shortest that both allow.
+        min: u32,
+        /// The longest that both allow.
+        max: u32,
+    },
+}
+
+impl From<NoOffer> for TermsRefusal {
+    fn from(reason: NoOffer) -> Self {
+        match reason {
+            NoOffer::Leaving { at } => Self::Leaving { at },
+            NoOffer::NoRole
+            | NoOffer::FreeByDefault
+            | NoOffer::Price(_)
+            | NoOffer::Durations { .. } => Self::NotOffered,
+        }
+    }
+}
+
 /// The offer of a provider at a finalized head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -50,9 +90,11 @@ pub struct Offer {
     pub min_duration: u32,
     /// The longest agreement, in anchor blocks.
     pub max_duration: u32,
+    /// The least bytes of one agreement, by the policy.
+    pub min_bytes: u64,
     /// The most bytes of one agreement, by the policy.
     pub max_bytes: u64,
-    /// The bytes that it has space for now.
+    /// The bytes that it has space for now; 0 if they are too few for an agreement.
     pub available_bytes: u64,
     /// The last anchor block at which terms that are signed now may be redeemed.
     pub valid_until: u32,
@@ -69,11 +111,17 @@ pub struct ReplicaOffer {
 
 impl Offer {
     /// Returns the offer that follows from a policy and facts.
-    pub(crate) fn new(policy: &TermsPolicy, facts: &OfferFacts<'_>) -> Result<Self, TermsRefusal> {
+    pub(crate) fn new(policy: &TermsPolicy, facts: &OfferFacts<'_>) -> Result<Self, NoOffer> {
         let settings = &facts.info.settings;
         if let Some(at) = facts.info.deregister_at {
-            return Err(TermsRefusal::Leaving { at });
+            return Err(NoOffer::Leaving { at });
         }
+        // The chain knows no policy: an owner tops up and extends at the record's price.
+        if let Some(above @ PriceMismatch::Above { .. }) = policy.compare_price(settings) {
+            return Err(NoOffer::Price(above));
+        }
+        let min_bytes = policy.min_bucket_bytes.max(1);
+        let available = available_bytes(policy, facts);
         let replica = settings
             .replica_sync_price
             .filter(|_| policy.accepts_replica);
@@ -84,20 +132,26 @@ impl Offer {
                 min_sync_interval: policy.min_sync_interval,
             }),
             price_per_byte: policy.price_per_byte.unwrap_or(settings.price_per_byte),
-            min_duration: policy.min_duration.max(settings.min_duration),
+            min_duration: policy.min_duration.max(settings.min_duration).max(1),
             max_duration: policy.max_duration.min(settings.max_duration),
+            min_bytes,
             max_bytes: policy.max_bucket_bytes,
-            available_bytes: available_bytes(policy, facts),
+            available_bytes: if available < min_bytes { 0 } else { available },
             valid_until: facts
                 .anchor
                 .saturating_add(policy.validity.min(facts.rules.request_timeout)),
         };
         // The chain's default price is 0: the operator has to mean it.
         let is_free_by_default = policy.price_per_byte.is_none() && offer.price_per_byte == 0;
-        let is_empty = !offer.primary && offer.replica.is_none();
-        match is_empty || is_free_by_default || offer.min_duration > offer.max_duration {
-            true => Err(TermsRefusal::NotOffered),
-            false => Ok(offer),
+        let (min, max) = (offer.min_duration, offer.max_duration);
+        if !offer.primary && offer.replica.is_none() {
+            Err(NoOffer::NoRole)
+        } else if is_free_by_default {
+            Err(NoOffer::FreeByDefault)
+        } else if min > max {
+            Err(NoOffer::Durations { min, max })
+        } else {
+            Ok(offer)
         }
     }
 
@@ -114,6 +168,10 @@ impl Offer {
         }
         if request.max_bytes == 0 {
             return Err(TermsRefusal::NoBytes);
+        }
+        if request.max_bytes < self.min_bytes {
+            let least = self.min_bytes;
+            return Err(TermsRefusal::TooSmall { least });
         }
         if request.max_bytes > self.max_bytes {
             let most = self.max_bytes;
@@ -142,10 +200,9 @@ impl Offer {
             bucket: request.bucket,
             replica,
         };
-        match terms.payment() {
-            Some(_) => Ok(terms),
-            None => Err(TermsRefusal::Payment),
-        }
+        // What is not free costs something.
+        let payment = terms.payment().filter(|paid| *paid > 0 || price == 0);
+        payment.map(|_| terms).ok_or(TermsRefusal::Payment)
     }
 
     /// Decides about the role and its bucket, and returns the replica terms.

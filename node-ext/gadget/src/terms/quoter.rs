@@ -1,6 +1,7 @@
 //! Answers requests for terms: reads the facts at the last finalized head, decides, and signs.
 
-use super::{Offer, TermsPolicy, TermsPolicyError, TermsRequest, offer::OfferFacts};
+use super::offer::{NoOffer, OfferFacts};
+use super::{Offer, TermsPolicy, TermsPolicyError, TermsRequest};
 use crate::agreements::AgreementStatus;
 use crate::funds::{FundsLevel, FundsStatus};
 use cairn_chain::{ChainClient, ChainError, Head};
@@ -40,6 +41,8 @@ pub struct Quoter {
     inputs: QuoterInputs,
     /// The facts at the head that was asked about last.
     facts: Mutex<Option<ChainFacts>>,
+    /// The reason why nothing was offered at the last request, which is logged once.
+    no_offer: Mutex<Option<NoOffer>>,
     /// One request is answered at a time, so that space is not promised twice.
     one_at_a_time: tokio::sync::Mutex<()>,
     signed: AtomicU64,
@@ -71,7 +74,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn offer(&self, policy: &TermsPolicy) -> Result<Offer, TermsRefusal> {
+    fn offer(&self, policy: &TermsPolicy) -> Result<Offer, NoOffer> {
         let facts = OfferFacts {
             anchor: self.head.anchor,
             info: &self.chain.info,
@@ -99,6 +102,7 @@ impl Quoter {
             policy,
             inputs,
             facts: Mutex::default(),
+            no_offer: Mutex::default(),
             one_at_a_time: tokio::sync::Mutex::default(),
             signed: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -119,7 +123,19 @@ impl Quoter {
     ///
     /// [`TermsRefusal`] if no terms would be.
     pub async fn offer(&self) -> Result<Offer, TermsRefusal> {
-        self.facts().await?.offer(&self.policy)
+        let facts = self.facts().await?;
+        self.offer_by(&facts)
+    }
+
+    /// Returns the offer that follows from facts, and logs the reason if there is none.
+    fn offer_by(&self, facts: &Facts) -> Result<Offer, TermsRefusal> {
+        let offer = facts.offer(&self.policy);
+        let reason = offer.err();
+        let before = std::mem::replace(&mut *self.no_offer.lock(), reason);
+        if let Some(reason) = reason.filter(|_| reason != before) {
+            tracing::warn!(%reason, "no terms are offered");
+        }
+        offer.map_err(TermsRefusal::from)
     }
 
     /// Signs terms that a client asks for, at this provider's price.
@@ -140,7 +156,7 @@ impl Quoter {
     async fn answer(&self, request: TermsRequest) -> Result<SignedTerms, TermsRefusal> {
         let _alone = self.one_at_a_time.lock().await;
         let facts = self.facts().await?;
-        let offer = facts.offer(&self.policy)?;
+        let offer = self.offer_by(&facts)?;
         let terms = offer.decide(&self.policy, &facts.redeemable, &request)?;
         let (provider, signer) = (self.provider.clone(), self.signer.clone());
         let (anchor, nonces) = (facts.head.anchor, facts.chain.rules.nonces);
@@ -167,17 +183,16 @@ impl Quoter {
         }
     }
 
-    /// Reads the facts at the last finalized head.
+    /// Reads the facts at the last finalized head at which the agreements are known.
     async fn facts(&self) -> Result<Facts, TermsRefusal> {
         if !self.policy.accepts_primary && !self.policy.accepts_replica {
             return Err(TermsRefusal::NotOffered);
         }
-        let head = self
-            .inputs
-            .agreements
-            .head()
-            .ok_or(TermsRefusal::NotReady)?;
-        if !(self.inputs.is_synced)() || !self.inputs.agreements.has_read() {
+        // Everything is of one head: terms that were redeemed since then count as signed, and are
+        // counted as agreed from the next one on.
+        let known = self.inputs.agreements.known_at();
+        let (head, unfilled) = known.ok_or(TermsRefusal::NotReady)?;
+        if !(self.inputs.is_synced)() {
             return Err(TermsRefusal::NotReady);
         }
         // A provider that cannot pay for answers must not promise more.
@@ -185,7 +200,6 @@ impl Quoter {
             return Err(unable("terms are refused", &"funds for answers are short"));
         }
         let chain = self.chain_facts(head).await?;
-        let unfilled = self.inputs.agreements.statistics().unfilled_bytes;
         let (provider, nonces) = (self.provider.clone(), chain.rules.nonces);
         let read = tokio::task::spawn_blocking(move || {
             let redeemable = provider.redeemable_terms(head.anchor, &nonces);

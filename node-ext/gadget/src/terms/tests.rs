@@ -1,5 +1,6 @@
 //! Terms over a simulated chain, which judges them as the pallet does.
 
+mod known;
 mod policy;
 
 use super::quoter::QuoterInputs;
@@ -26,6 +27,8 @@ fn policy() -> TermsPolicy {
     TermsPolicy {
         accepts_primary: true,
         price_per_byte: Some(3),
+        min_duration: 1,
+        min_bucket_bytes: 1,
         validity: 50,
         ..TermsPolicy::default()
     }
@@ -62,7 +65,11 @@ impl Fixture {
         let signer = signer_of(folder.path(), "//Alice");
         let account = AccountId(signer.public());
         let chain = SimulatedChain::new(LIMITS);
-        chain.edit(move |pallet| pallet.register(account, RegisteredKey::from(account.0)));
+        chain.edit(move |pallet| {
+            pallet.register(account, RegisteredKey::from(account.0));
+            let record = pallet.providers.get_mut(&account.0).unwrap();
+            record.settings.price_per_byte = 3;
+        });
         let client = chain.client(account);
         let provider = open(folder.path());
         let config = AgreementConfig::default();
@@ -222,6 +229,7 @@ async fn nothing_is_signed_before_everything_is_read() {
     let refused = fixture.quoter.negotiate(request()).await;
     assert_eq!(refused, Err(TermsRefusal::NotReady));
     fixture.client.connect();
+    fixture.pass().await;
     fixture.provider.stop_signing("test", "as the test has it");
     let refused = fixture.quoter.negotiate(request()).await;
     assert_eq!(refused, Err(TermsRefusal::Unable));

@@ -10,11 +10,15 @@ use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::PayloadFormat;
 use cairn_primitives::{BucketId, HashingProfile};
 use parking_lot::RwLock;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The reason for signing nothing new until the first comparison with the chain.
 const NOT_YET_COMPARED: &str = "this provider's signatures on chain have not yet been compared with its \
      buckets: try again once it has reached its node";
+
+/// The reason for signing nothing new for a bucket that could not be compared with the chain.
+const BUCKET_NOT_COMPARED: &str = "the chain's rows of this bucket cannot be read, so this provider's \
+     signatures on chain could not be compared with it";
 
 /// The facts about a bucket that the gate decides on.
 #[derive(Clone, Debug)]
@@ -58,6 +62,8 @@ struct State {
     payload: Option<(PayloadFormat, u32)>,
     /// True if the first comparison with the chain is still to come.
     is_uncompared: bool,
+    /// Buckets that the last comparison with the chain could not compare.
+    uncompared_buckets: BTreeSet<BucketId>,
     /// The reasons why signing is off, by cause.
     off_reasons: BTreeMap<&'static str, String>,
     /// Buckets for which the operator allows signing although this number of their
@@ -85,8 +91,15 @@ impl Gate {
     ///
     /// [`SigningRefused`] with the reason.
     pub fn judge(&self, facts: &SigningFacts) -> Result<(), SigningRefused> {
-        if self.state.read().is_uncompared {
-            let reason = NOT_YET_COMPARED.into();
+        let state = self.state.read();
+        let uncompared = match facts.bucket {
+            _ if state.is_uncompared => Some(NOT_YET_COMPARED),
+            bucket if state.uncompared_buckets.contains(&bucket) => Some(BUCKET_NOT_COMPARED),
+            _ => None,
+        };
+        drop(state);
+        if let Some(reason) = uncompared {
+            let reason = reason.into();
             return Err(SigningRefused::Off { reason });
         }
         self.judge_repeat(facts)
@@ -192,6 +205,12 @@ impl Gate {
     /// signed until then.
     pub fn set_uncompared(&self, is_uncompared: bool) {
         self.state.write().is_uncompared = is_uncompared;
+    }
+
+    /// Replaces the buckets that could not be compared with the chain. Nothing new is
+    /// signed for them.
+    pub fn set_uncompared_buckets(&self, buckets: BTreeSet<BucketId>) {
+        self.state.write().uncompared_buckets = buckets;
     }
 
     /// Returns the chain's rules, if they are known.
@@ -323,6 +342,23 @@ mod tests {
             }
             prop_assert_eq!(gate.off_reason(), None);
         }
+    }
+
+    #[test]
+    fn nothing_new_is_signed_for_a_bucket_that_was_not_compared() {
+        let gate = Gate::new(None, HashMap::new());
+        let bad = facts(HashingProfile::Plain, 0, None);
+        let good = SigningFacts {
+            bucket: BucketId(8),
+            ..bad.clone()
+        };
+        gate.set_uncompared_buckets(BTreeSet::from([ID]));
+        let refused = gate.judge(&bad).unwrap_err().to_string();
+        assert!(refused.contains("rows of this bucket"), "{refused}");
+        assert_eq!(gate.judge_repeat(&bad), Ok(()));
+        assert_eq!((gate.judge(&good), gate.off_reason()), (Ok(()), None));
+        gate.set_uncompared_buckets(BTreeSet::new());
+        assert_eq!(gate.judge(&bad), Ok(()));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use cairn_primitives::{BucketId, HashingProfile};
 /// A reason why the provider does not sign for a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningRefused {
-    /// Signing is off for the provider as a whole.
+    /// Signing is off for the provider as a whole, or nothing new is signed for the bucket
+    /// until it is compared with the chain.
     #[error("signing is off: {reason}")]
     Off {
         /// The reason.

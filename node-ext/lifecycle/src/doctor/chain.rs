@@ -5,6 +5,7 @@ use super::node::with_chain;
 use super::{Check, Finding};
 use crate::amount::Token;
 use crate::facts::Facts;
+use crate::settings::SettingsRisk;
 use crate::setup::DEFAULT_PAID_ANSWERS;
 use cairn_chain::endpoint::http_url;
 use cairn_primitives::BucketId;
@@ -78,6 +79,8 @@ fn of_account(
         Check::Registered => Finding::sound(check, "the account is registered"),
         Check::RegisteredKey => registered_key(check, record, evidence),
         Check::Stake => stake(check, record, token),
+        Check::Price => price(check, record, token),
+        Check::Capacity => capacity(check, record),
         Check::Endpoint => endpoint(check, record, evidence),
         Check::Reachable => reachable(check, chain),
         _ => leaving(Check::Leaving, record, facts),
@@ -124,6 +127,32 @@ fn stake(check: Check, record: &ProviderInfo, token: &Token) -> Finding {
             check,
             format!("{stake}; {lost} challenges were lost before"),
         ),
+    }
+}
+
+fn price(check: Check, record: &ProviderInfo, token: &Token) -> Finding {
+    let settings = &record.settings;
+    match SettingsRisk::of(settings).contains(&SettingsRisk::Free) {
+        true => Finding::warning(check, SettingsRisk::Free.explain()),
+        false if settings.price_per_byte == 0 => Finding::sound(check, "nothing is accepted"),
+        false => Finding::sound(
+            check,
+            format!(
+                "{} for a byte and an anchor block, also of top-ups and extensions",
+                token.format_both(settings.price_per_byte)
+            ),
+        ),
+    }
+}
+
+fn capacity(check: Check, record: &ProviderInfo) -> Finding {
+    let settings = &record.settings;
+    match SettingsRisk::of(settings).contains(&SettingsRisk::Unbounded) {
+        true => Finding::warning(check, SettingsRisk::Unbounded.explain()),
+        false if settings.max_capacity == 0 => {
+            Finding::sound(check, "no new agreement is accepted")
+        }
+        false => Finding::sound(check, format!("{} bytes", settings.max_capacity)),
     }
 }
 
@@ -214,15 +243,15 @@ fn challenges(check: Check, facts: &Facts, evidence: &Evidence) -> Finding {
 fn missing_buckets(store: &Store, facts: &Facts) -> Finding {
     let check = Check::MissingBuckets;
     let is_missing = |bucket: &BucketId| !store.buckets.contains(bucket);
-    let missing: Vec<_> = facts
-        .live_agreements()
-        .map(|(bucket, _)| *bucket)
-        .filter(is_missing)
-        .collect();
+    let binding = || facts.binding_agreements().map(|(bucket, _)| *bucket);
+    let missing: Vec<_> = binding().filter(is_missing).collect();
     match missing.as_slice() {
         [] => Finding::sound(
             check,
-            format!("live agreements: {}", facts.live_agreements().count()),
+            format!(
+                "agreements of which something can be challenged: {}",
+                binding().count()
+            ),
         ),
         missing => Finding::danger(
             check,

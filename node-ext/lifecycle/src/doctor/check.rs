@@ -62,6 +62,10 @@ pub enum Check {
     RegisteredKey,
     /// The stake.
     Stake,
+    /// The price in the record.
+    Price,
+    /// The capacity in the record.
+    Capacity,
     /// The registered endpoint.
     Endpoint,
     /// The reachability of the registered endpoint.
@@ -82,7 +86,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order in which they are told.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::BasePath,
         Self::BasePathMode,
         Self::Key,
@@ -111,6 +115,8 @@ impl Check {
         Self::Registered,
         Self::RegisteredKey,
         Self::Stake,
+        Self::Price,
+        Self::Capacity,
         Self::Endpoint,
         Self::Reachable,
         Self::Funds,
@@ -286,6 +292,17 @@ impl Check {
                 "The provider has its stake, and no challenge was lost",
                 "Keep the log and the base path, and find the cause before anything is signed",
             ),
+            Self::Price => (
+                "price",
+                "A record that accepts agreements or extensions has a price",
+                "Set it with `cairn provider settings --price-per-byte`, or accept nothing with \
+                 `--accept-primary false --accept-extensions false`",
+            ),
+            Self::Capacity => (
+                "capacity",
+                "A record that accepts new agreements has a bound on their bytes",
+                "Set it with `cairn provider settings --capacity`, to what the disk has room for",
+            ),
             Self::Endpoint => (
                 "endpoint",
                 "The registered endpoint can be converted to a URL, and is the configured one",
@@ -308,7 +325,7 @@ impl Check {
             ),
             Self::MissingBuckets => (
                 "missing-buckets",
-                "Each agreement has its bucket here",
+                "Each agreement of which something can be challenged has its bucket here",
                 "Restore the bucket, or create it with `cairn bucket create` if nothing of it was \
                  ever signed",
             ),

@@ -29,8 +29,8 @@ pub struct Machine {
     pub is_open_to_others: bool,
     /// The account's key, or the reason why there is none.
     pub key: Result<[u8; 32], String>,
-    /// Key files that other users may read.
-    pub exposed_keys: Vec<String>,
+    /// Key files that other users may read; `None` if it is not known.
+    pub exposed_keys: Option<Vec<String>>,
     /// The disk of the base path.
     pub disk: Option<DiskSpace>,
     /// The most files that a process may open.
@@ -39,8 +39,9 @@ pub struct Machine {
     pub needed_descriptors: u64,
     /// The endpoint that the operator named for this diagnosis: a multiaddr.
     pub endpoint: Option<String>,
-    /// The last call of an earlier command that may still be executed: its name.
-    pub pending_call: Result<Option<String>, String>,
+    /// The last call of an earlier command that may still be executed: its name. `None` if it was
+    /// not looked for, which needs the chain.
+    pub pending_call: Option<Result<Option<String>, String>>,
 }
 
 /// Bytes of a disk.
@@ -63,8 +64,11 @@ pub struct Store {
     pub lost: Vec<BucketId>,
     /// Buckets with leaves that cannot be proven, with their number.
     pub unprovable: Vec<(BucketId, u64)>,
-    /// Buckets that lack a signed root that the chain has.
-    pub missing_roots: Vec<BucketId>,
+    /// Buckets whose leaves that cannot be proven are not counted.
+    pub uncounted: Vec<BucketId>,
+    /// Buckets that lack a signed root that the chain has; `None` if they were not compared, as
+    /// only a running provider does.
+    pub missing_roots: Option<Vec<BucketId>>,
     /// Buckets of which signed roots were let go; with a running provider, only those that
     /// the chain holds it to.
     pub let_go: Vec<BucketId>,
@@ -73,8 +77,20 @@ pub struct Store {
     /// The number of challenges that are recorded and not answered; `None` if it is not
     /// known.
     pub duties: Option<u64>,
-    /// The chain that the base path belongs to; `None` if it is not known.
-    pub genesis: Option<H256>,
+    /// The chain that the base path belongs to.
+    pub chain: BasePathChain,
+}
+
+/// The chain that a base path belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BasePathChain {
+    /// It could not be read.
+    #[default]
+    Unknown,
+    /// It has followed none yet.
+    NoneYet,
+    /// The one with this genesis hash.
+    Of(H256),
 }
 
 /// A running provider.

@@ -19,9 +19,10 @@ pub(super) fn find(check: Check, machine: &Machine) -> Option<Finding> {
             Ok(key) => Finding::sound(check, format!("0x{}", hex::encode(key))),
             Err(reason) => Finding::danger(check, reason.clone()),
         },
-        Check::KeyMode => match machine.exposed_keys.as_slice() {
-            [] => Finding::sound(check, "no key file can be read by others"),
-            exposed => Finding::warning(
+        Check::KeyMode => match machine.exposed_keys.as_deref() {
+            None => Finding::unknown(check, "the key files cannot be listed"),
+            Some([]) => Finding::sound(check, "no key file can be read by others"),
+            Some(exposed) => Finding::warning(
                 check,
                 format!("other users may read or replace {}", exposed.join(", ")),
             ),
@@ -36,9 +37,10 @@ pub(super) fn find(check: Check, machine: &Machine) -> Option<Finding> {
             }
         }
         Check::PendingCall => match &machine.pending_call {
-            Ok(None) => Finding::sound(check, "there is none"),
-            Ok(Some(name)) => Finding::note(check, format!("{name} may still be executed")),
-            Err(reason) => Finding::warning(check, reason.clone()),
+            None => Finding::unknown(check, "the chain cannot be read, or was not named"),
+            Some(Ok(None)) => Finding::sound(check, "there is none"),
+            Some(Ok(Some(name))) => Finding::note(check, format!("{name} may still be executed")),
+            Some(Err(reason)) => Finding::warning(check, reason.clone()),
         },
         _ => return None,
     })

@@ -1,8 +1,7 @@
 //! Checks of the node and of the second one.
 
-use super::evidence::{ChainEvidence, Clock, Evidence, NodeEvidence, SecondNode};
+use super::evidence::{BasePathChain, ChainEvidence, Clock, Evidence, NodeEvidence, SecondNode};
 use super::{Check, Finding};
-use cairn_primitives::H256;
 
 /// Blocks by which finality may lag: a minute of 2 s blocks.
 const FINALITY_LAG_WARNING: u32 = 30;
@@ -88,16 +87,20 @@ fn compare(check: Check, Clock { chain, machine }: Clock) -> Finding {
 
 fn genesis(evidence: &Evidence) -> Finding {
     let check = Check::Genesis;
-    let own: Option<H256> = evidence.store.as_ref().ok().and_then(|store| store.genesis);
+    let own = evidence.store.as_ref().map(|store| store.chain);
     with_chain(check, evidence, |check, chain| {
         let found = chain.genesis;
-        match own {
-            None => Finding::note(
+        match own.unwrap_or_default() {
+            BasePathChain::Unknown => Finding::unknown(
                 check,
-                format!("{found:?}; the base path's chain is not known"),
+                format!("the node's is {found:?}; the base path's chain cannot be read"),
             ),
-            Some(own) if own == found => Finding::sound(check, format!("{found:?}")),
-            Some(own) => Finding::danger(
+            BasePathChain::NoneYet => Finding::note(
+                check,
+                format!("{found:?}; the base path has followed no chain yet"),
+            ),
+            BasePathChain::Of(own) if own == found => Finding::sound(check, format!("{found:?}")),
+            BasePathChain::Of(own) => Finding::danger(
                 check,
                 format!("the node's chain is {found:?}, and the base path's is {own:?}"),
             ),

@@ -28,13 +28,7 @@ pub(super) fn find(check: Check, evidence: &Evidence) -> Option<Finding> {
         Check::LostBuckets => {
             |check, store| listed(check, &named(&store.lost), Finding::danger, "none is gone")
         }
-        Check::UnprovableLeaves => |check, store| {
-            let all = store.unprovable.iter();
-            let texts: Vec<_> = all
-                .map(|(bucket, leaves)| format!("bucket {bucket}: {leaves} leaves"))
-                .collect();
-            listed(check, &texts, Finding::warning, "all leaves can be proven")
-        },
+        Check::UnprovableLeaves => unprovable_leaves,
         Check::SignedRoots => signed_roots,
         Check::Signing => |check, store| match &store.signing_off {
             None => Finding::sound(check, "it is on"),
@@ -67,9 +61,23 @@ fn listed(
     }
 }
 
+fn unprovable_leaves(check: Check, store: &Store) -> Finding {
+    let all = store.unprovable.iter();
+    let texts: Vec<_> = all
+        .map(|(bucket, leaves)| format!("bucket {bucket}: {leaves} leaves"))
+        .collect();
+    match store.uncounted.as_slice() {
+        uncounted if texts.is_empty() && !uncounted.is_empty() => Finding::unknown(
+            check,
+            format!("they are not counted in {}", named(uncounted).join("; ")),
+        ),
+        _ => listed(check, &texts, Finding::warning, "all leaves can be proven"),
+    }
+}
+
 fn signed_roots(check: Check, store: &Store) -> Finding {
     let mut texts = Vec::new();
-    for bucket in &store.missing_roots {
+    for bucket in store.missing_roots.iter().flatten() {
         texts.push(format!(
             "bucket {bucket} lacks a signed root that the chain has"
         ));
@@ -79,6 +87,12 @@ fn signed_roots(check: Check, store: &Store) -> Finding {
     }
     for bucket in &store.let_go {
         texts.push(format!("signed roots of bucket {bucket} were let go"));
+    }
+    if texts.is_empty() && store.missing_roots.is_none() {
+        return Finding::unknown(
+            check,
+            "only a running provider compares them with the chain, and none was asked",
+        );
     }
     listed(check, &texts, Finding::warning, "nothing signed is missing")
 }

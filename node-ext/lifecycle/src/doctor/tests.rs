@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::tests::fixture::Fixture;
-use cairn_primitives::onchain::RegisteredKey;
+use cairn_primitives::onchain::{PayloadFormat, ProviderSettings, RegisteredKey};
 use cairn_primitives::{BucketId, H256};
 
 const KEY: [u8; 32] = [9; 32];
@@ -22,7 +22,7 @@ fn sound() -> Evidence {
             base_path: Ok("/srv/cairn".to_owned()),
             is_open_to_others: false,
             key: Ok(KEY),
-            exposed_keys: vec![],
+            exposed_keys: Some(vec![]),
             disk: Some(DiskSpace {
                 free: 100,
                 reserve: 10,
@@ -30,12 +30,13 @@ fn sound() -> Evidence {
             descriptors: 1_000,
             needed_descriptors: 1_000,
             endpoint: Some(crate::tests::fixture::MULTIADDR.to_owned()),
-            pending_call: Ok(None),
+            pending_call: Some(Ok(None)),
         },
         store: Ok(Store {
             buckets: vec![BucketId(1)],
+            missing_roots: Some(vec![]),
             duties: Some(0),
-            genesis: Some(genesis),
+            chain: BasePathChain::Of(genesis),
             ..Store::default()
         }),
         running: Some(Ok(RunningProvider {
@@ -118,6 +119,10 @@ fn facts(change: impl FnOnce(&mut crate::Facts)) -> Evidence {
     chain(|chain| change(chain.facts.as_mut().unwrap()))
 }
 
+fn settings(change: impl FnOnce(&mut ProviderSettings)) -> Evidence {
+    facts(|facts| change(&mut facts.provider.as_mut().unwrap().settings))
+}
+
 fn second(change: impl FnOnce(&mut SecondNode)) -> Evidence {
     let mut evidence = sound();
     change(evidence.second.as_mut().unwrap().as_mut().unwrap());
@@ -133,7 +138,7 @@ fn a_sound_provider_has_no_finding() {
 #[test]
 fn each_damage_is_found_by_its_own_check() {
     use Check as C;
-    use Severity::{Danger, Note, Warning};
+    use Severity::{Danger, Note, Unknown, Warning};
     let bucket = BucketId(1);
     let cases = [
         (
@@ -144,8 +149,9 @@ fn each_damage_is_found_by_its_own_check() {
         (
             C::KeyMode,
             Warning,
-            machine(|m| m.exposed_keys.push("k".into())),
+            machine(|m| m.exposed_keys = Some(vec!["k".into()])),
         ),
+        (C::KeyMode, Unknown, machine(|m| m.exposed_keys = None)),
         (
             C::Disk,
             Warning,
@@ -160,13 +166,14 @@ fn each_damage_is_found_by_its_own_check() {
         (
             C::PendingCall,
             Note,
-            machine(|m| m.pending_call = Ok(Some("add_stake".into()))),
+            machine(|m| m.pending_call = Some(Ok(Some("add_stake".into())))),
         ),
         (
             C::PendingCall,
             Warning,
-            machine(|m| m.pending_call = Err("unreadable".into())),
+            machine(|m| m.pending_call = Some(Err("unreadable".into()))),
         ),
+        (C::PendingCall, Unknown, machine(|m| m.pending_call = None)),
         (
             C::Endpoint,
             Warning,
@@ -184,9 +191,20 @@ fn each_damage_is_found_by_its_own_check() {
             store(|s| s.unprovable.push((bucket, 2))),
         ),
         (
+            C::UnprovableLeaves,
+            Unknown,
+            store(|s| s.uncounted.push(bucket)),
+        ),
+        (
             C::SignedRoots,
             Danger,
-            store(|s| s.missing_roots.push(bucket)),
+            store(|s| s.missing_roots = Some(vec![bucket])),
+        ),
+        (C::SignedRoots, Unknown, store(|s| s.missing_roots = None)),
+        (
+            C::SignedRoots,
+            Warning,
+            store(|s| (s.missing_roots, s.let_go) = (None, vec![bucket])),
         ),
         (C::SignedRoots, Warning, store(|s| s.let_go.push(bucket))),
         (
@@ -199,9 +217,18 @@ fn each_damage_is_found_by_its_own_check() {
         (
             C::Genesis,
             Danger,
-            store(|s| s.genesis = Some(H256::zero())),
+            store(|s| s.chain = BasePathChain::Of(H256::zero())),
         ),
-        (C::Genesis, Note, store(|s| s.genesis = None)),
+        (
+            C::Genesis,
+            Note,
+            store(|s| s.chain = BasePathChain::NoneYet),
+        ),
+        (
+            C::Genesis,
+            Unknown,
+            store(|s| s.chain = BasePathChain::Unknown),
+        ),
         (
             C::Ready,
             Danger,
@@ -280,6 +307,13 @@ fn each_damage_is_found_by_its_own_check() {
             Warning,
             facts(|f| f.provider.as_mut().unwrap().lost = 1),
         ),
+        (C::Price, Warning, settings(|s| s.price_per_byte = 0)),
+        (
+            C::Price,
+            Warning,
+            settings(|s| (s.price_per_byte, s.accepting_primary) = (0, false)),
+        ),
+        (C::Capacity, Warning, settings(|s| s.max_capacity = 0)),
         (
             C::Endpoint,
             Warning,
@@ -386,6 +420,40 @@ fn an_open_challenge_without_a_provider_to_answer_it_is_a_danger() {
     let found = diagnose(&evidence, &token());
     let found = found.iter().find(|found| found.check == Check::Challenges);
     assert_eq!(found.unwrap().severity, Severity::Danger);
+}
+
+#[test]
+fn a_record_that_accepts_nothing_needs_no_price_and_no_bound() {
+    let closed = settings(|settings| {
+        (settings.price_per_byte, settings.max_capacity) = (0, 0);
+        (settings.accepting_primary, settings.accepting_extensions) = (false, false);
+    });
+    assert_eq!(findings_but_sound(&closed), []);
+}
+
+#[test]
+fn a_missing_bucket_counts_as_long_as_something_of_it_can_be_challenged() {
+    let found = |change: &dyn Fn(&mut crate::Facts)| {
+        let mut evidence = facts(change);
+        evidence.store.as_mut().unwrap().buckets.clear();
+        findings_but_sound(&evidence)
+    };
+    let missing = [(Check::MissingBuckets, Severity::Danger)];
+    assert_eq!(found(&|_| {}), missing);
+    // Replicas are not synced, so that nothing is signed for them.
+    assert_eq!(found(&|facts| facts.agreements[0].1.is_replica = true), []);
+    // It has expired, and is not ended: on the older chains it can be brought back.
+    assert_eq!(found(&|facts| facts.head.anchor = 10_000), []);
+    let deployed = |facts: &mut crate::Facts| {
+        facts.head.anchor = 10_000;
+        facts.limits.challenge_ids_shift = true;
+    };
+    assert_eq!(found(&deployed), missing);
+    let with_nonces = |facts: &mut crate::Facts| {
+        facts.head.anchor = 10_000;
+        facts.limits.payload = PayloadFormat::V2 { max_age: 9 };
+    };
+    assert_eq!(found(&with_nonces), missing);
 }
 
 #[test]

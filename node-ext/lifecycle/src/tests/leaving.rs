@@ -80,6 +80,65 @@ fn agreements_run_out_before_anything_is_announced() {
     assert_eq!(refused, []);
 }
 
+/// Leaves, and returns the calls, whatever has to be waited for.
+fn leave(fixture: &Fixture) -> Vec<&'static str> {
+    let mut calls = Vec::new();
+    loop {
+        match step(fixture) {
+            Ok("gone") => return calls,
+            Ok(call) => calls.push(call),
+            Err(
+                Wait::Agreements { until, .. }
+                | Wait::Settlement { until, .. }
+                | Wait::Notice { until },
+            ) => fixture.advance_to(until),
+            Err(wait) => panic!("{wait:?} after {calls:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_stake_below_the_capacity_keeps_nobody_from_leaving() {
+    // As little as is agreed is covered, or not even that.
+    for (stake, capacity) in [(4_999, 100), (99, 0)] {
+        let fixture = Fixture::registered();
+        let start = fixture.facts().head.anchor;
+        fixture.agree(1, start + 30);
+        fixture.chain.edit(move |pallet| {
+            let record = pallet.providers.get_mut(&ACCOUNT.0).unwrap();
+            record.stake = stake;
+            record.settings.max_capacity = 5_000;
+        });
+        fixture.chain.advance();
+        assert_eq!(step(&fixture), Ok("update_provider_settings"));
+        let settings = fixture.facts().provider.unwrap().settings;
+        assert!(!settings.accepting_primary && !settings.accepting_extensions);
+        assert_eq!(settings.max_capacity, capacity);
+        let calls = [
+            "claim_expired_agreement",
+            "deregister_provider",
+            "complete_deregister",
+        ];
+        assert_eq!(leave(&fixture), calls);
+        let refused = fixture.chain.submission_record().refused_provider_calls;
+        assert_eq!(refused, []);
+    }
+}
+
+#[test]
+fn what_has_ended_is_claimed_before_the_record_is_closed() {
+    let fixture = Fixture::registered();
+    let end = fixture.facts().head.anchor + 10;
+    fixture.agree(1, end);
+    fixture.advance_to(end + 21);
+    assert_eq!(step(&fixture), Ok("claim_expired_agreement"));
+    assert_eq!(step(&fixture), Ok("update_provider_settings"));
+    assert_eq!(
+        leave(&fixture),
+        ["deregister_provider", "complete_deregister"]
+    );
+}
+
 #[test]
 fn a_challenge_is_waited_for() {
     let fixture = Fixture::registered();

@@ -1,12 +1,14 @@
 //! An account becomes a provider: in one go, after kills, against refusals and without funds.
 
 use super::fixture::{ACCOUNT, Fixture, MULTIADDR, request};
+use crate::rules::NEW_SETTINGS;
 use crate::{
-    DEFAULT_PAID_ANSWERS, Journal, JournalError, LIFETIME_BLOCKS, Price, Progress, Refusal,
-    SubmitError, Submitter, call_name, setup_calls,
+    DEFAULT_MAX_DURATION, DEFAULT_PAID_ANSWERS, Journal, JournalError, LIFETIME_BLOCKS, Price,
+    Progress, Refusal, SettingsChange, SettingsRisk, SetupRequest, SubmitError, Submitter,
+    call_name, settings_after, setup_calls,
 };
 use cairn_chain::{ChainClient, ChainError, ProviderCall};
-use cairn_primitives::onchain::RegisteredKey;
+use cairn_primitives::onchain::{ProviderSettings, RegisteredKey};
 use futures::executor::block_on;
 
 #[test]
@@ -24,6 +26,109 @@ fn a_setup_registers_and_sets_what_was_asked_for() {
     assert_eq!(record.settings.price_per_byte, 3);
     assert!(record.settings.accepting_primary);
     assert_eq!(setup_calls(&fixture.facts(), &request()).unwrap(), []);
+}
+
+/// Requests of setups, from none of the settings to all that the chain has by default.
+fn requests() -> Vec<SetupRequest> {
+    let with = |settings| SetupRequest {
+        settings,
+        ..request()
+    };
+    let none = SettingsChange::default();
+    vec![
+        with(none),
+        with(SettingsChange {
+            price_per_byte: Some(3),
+            ..none
+        }),
+        with(SettingsChange {
+            accepting_primary: Some(true),
+            min_duration: Some(500_000),
+            ..none
+        }),
+        with(SettingsChange {
+            accepting_primary: Some(true),
+            accepting_extensions: Some(true),
+            max_duration: Some(u32::MAX),
+            ..none
+        }),
+        request(),
+    ]
+}
+
+fn settings_of(fixture: &Fixture) -> ProviderSettings {
+    fixture.facts().provider.unwrap().settings
+}
+
+fn run_setup(fixture: &Fixture, request: &SetupRequest) {
+    for call in setup_calls(&fixture.facts(), request).unwrap() {
+        fixture.submit(&call).unwrap();
+    }
+}
+
+#[test]
+fn a_new_record_accepts_everything_until_its_settings_are_changed() {
+    let fixture = Fixture::new();
+    let calls = setup_calls(&fixture.facts(), &request()).unwrap();
+    fixture.submit(&calls[0]).unwrap();
+    assert_eq!(settings_of(&fixture), NEW_SETTINGS);
+    let risks = SettingsRisk::of(&NEW_SETTINGS);
+    assert_eq!(risks, [SettingsRisk::Free, SettingsRisk::Unbounded]);
+}
+
+#[test]
+fn a_setup_without_settings_leaves_a_closed_record() {
+    let fixture = Fixture::new();
+    let nothing = SetupRequest {
+        settings: SettingsChange::default(),
+        ..request()
+    };
+    run_setup(&fixture, &nothing);
+    let closed = ProviderSettings {
+        max_duration: DEFAULT_MAX_DURATION,
+        accepting_primary: false,
+        accepting_extensions: false,
+        ..NEW_SETTINGS
+    };
+    assert_eq!(settings_of(&fixture), closed);
+    assert_eq!(SettingsRisk::of(&closed), []);
+    assert_eq!(setup_calls(&fixture.facts(), &nothing).unwrap(), []);
+}
+
+#[test]
+fn a_setup_that_is_killed_after_any_call_leaves_the_same_record() {
+    for request in requests() {
+        let whole = Fixture::new();
+        run_setup(&whole, &request);
+        let calls = whole.calls().len();
+        for done in 1..=calls {
+            let fixture = Fixture::new();
+            let planned = setup_calls(&fixture.facts(), &request).unwrap();
+            assert_eq!(planned.len(), calls);
+            for call in &planned[..done] {
+                fixture.submit(call).unwrap();
+            }
+            run_setup(&fixture, &request);
+            assert_eq!(settings_of(&fixture), settings_of(&whole), "{request:?}");
+            assert_eq!(fixture.calls(), planned);
+        }
+    }
+}
+
+#[test]
+fn a_plan_tells_the_risks_of_the_record_after_it() {
+    let facts = Fixture::new().facts();
+    let risks: Vec<_> = requests()
+        .iter()
+        .map(|request| {
+            let calls = setup_calls(&facts, request).unwrap();
+            SettingsRisk::of(&settings_after(&facts, &calls).unwrap())
+        })
+        .collect();
+    let both = vec![SettingsRisk::Free, SettingsRisk::Unbounded];
+    assert_eq!(risks, [vec![], vec![], both.clone(), both, vec![]]);
+    let calls = [ProviderCall::AddStake(1)];
+    assert_eq!(settings_after(&facts, &calls), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use cairn_bucket::{Bucket, CommitError};
 use cairn_keys::{ChainRules, SignedCommitment, Signer, SigningFacts, SigningRefused};
 use cairn_primitives::onchain::{Limits, PayloadFormat};
 use cairn_primitives::{BucketId, HashingProfile};
+use std::collections::BTreeSet;
 
 /// The number of records in one read of the index.
 const PAGE_RECORDS: usize = 1024;
@@ -70,6 +71,12 @@ impl Provider {
     /// empty base path may be one whose disk is not mounted.
     pub fn defer_signing_until_compared(&self) {
         self.inner.pool.store().gate.set_uncompared(true);
+    }
+
+    /// Replaces the buckets that the last comparison with the chain could not compare.
+    /// Nothing new is signed for them, whatever was compared.
+    pub fn set_uncompared_buckets(&self, buckets: BTreeSet<BucketId>) {
+        self.inner.pool.store().gate.set_uncompared_buckets(buckets);
     }
 
     /// Records that the buckets have been compared with the chain.

@@ -152,6 +152,12 @@ impl ChainClient for SimulatedClient {
         Ok(self.chain.lock().genesis)
     }
 
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        self.check_method("is_syncing")?;
+        self.check_connection()?;
+        Ok(self.chain.lock().is_syncing)
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         self.check_connection()?;
         let (sender, heads) = unbounded();

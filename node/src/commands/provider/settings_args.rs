@@ -1,4 +1,5 @@
-//! Flags for a provider's settings. Those that are left out stay as they are.
+//! Flags for a provider's settings. Those that are left out stay as they are, except in a record
+//! that nobody has changed since it was registered.
 
 use crate::failure::Failure;
 use crate::operator::Operator;
@@ -12,19 +13,21 @@ pub(crate) struct SettingsArgs {
     /// Shortest agreement, in anchor blocks (6 s each on the known chains)
     #[arg(long, value_name = "BLOCKS")]
     min_duration: Option<u32>,
-    /// Longest agreement, in anchor blocks
+    /// Longest agreement, in anchor blocks. In a new record 432000, 30 days, if it is left out
     #[arg(long, value_name = "BLOCKS")]
     max_duration: Option<u32>,
-    /// Price of a byte for one anchor block, such as '3 planck'
-    #[arg(long, value_name = "AMOUNT")]
-    price_per_byte: Option<String>,
-    /// Take new agreements as a primary provider, or refuse them
+    /// Price of a byte for one anchor block, in the chain's smallest unit: 3, or '3 planck'. Top-ups
+    /// and extensions are at this price, whatever `cairn run` is given
+    #[arg(long, value_name = "PLANCK", value_parser = quantity::parse_price)]
+    price_per_byte: Option<u128>,
+    /// Take new agreements as a primary provider, or refuse them. In a new record false, if it is
+    /// left out
     #[arg(long, value_name = "true|false")]
     accept_primary: Option<bool>,
     /// Price of one sync as a replica, or none to be no replica
     #[arg(long, value_name = "AMOUNT|none")]
     sync_price: Option<String>,
-    /// Let clients extend agreements, or refuse it
+    /// Let clients extend agreements, or refuse it. In a new record false, if it is left out
     #[arg(long, value_name = "true|false")]
     accept_extensions: Option<bool>,
     /// Most bytes that agreements may add up to, such as 10TiB; 0 for no bound
@@ -35,14 +38,11 @@ pub(crate) struct SettingsArgs {
 impl SettingsArgs {
     /// Returns the change, with amounts in the smallest unit of the operator's chain.
     pub(crate) fn change(&self, operator: &Operator) -> Result<SettingsChange, Failure> {
-        let price = self.price_per_byte.as_deref();
         let sync_price = self.sync_price.as_deref();
         Ok(SettingsChange {
             min_duration: self.min_duration,
             max_duration: self.max_duration,
-            price_per_byte: price
-                .map(|text| operator.amount("--price-per-byte", text))
-                .transpose()?,
+            price_per_byte: self.price_per_byte,
             accepting_primary: self.accept_primary,
             replica_sync_price: sync_price
                 .map(|text| match text.trim() {

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use cairn_chain::{ChainClient, ChainError};
 use cairn_chain_rpc::RpcChainClient;
+use cairn_gadget::{PriceMismatch, TermsPolicy};
 use cairn_primitives::onchain::{Limits, ProviderInfo};
 use futures::StreamExt;
 use serde::Serialize;
@@ -17,6 +18,15 @@ use std::time::Duration;
 /// The delay before a chain that could not be reached at the start is tried again: about
 /// the time of a block.
 const RETRY_DELAY: Duration = Duration::from_secs(6);
+
+/// The part of the configuration that the chain's record of the provider is compared with.
+#[derive(Clone)]
+pub(super) struct Configured {
+    /// The key that signs commitments.
+    pub(super) signing: [u8; 32],
+    /// The terms that are signed for new agreements.
+    pub(super) terms: TermsPolicy,
+}
 
 /// The chain at its finalized head.
 #[derive(Serialize)]
@@ -51,16 +61,23 @@ struct RegisteredProvider {
     endpoint: String,
     /// True if the chain checks its signatures with the key that signs here.
     key_is_here: bool,
+    /// The difference between the policy's price and the record's, if terms are signed.
+    #[serde(skip)]
+    price_mismatch: Option<PriceMismatch>,
 }
 
 impl RegisteredProvider {
-    fn from_info(info: &ProviderInfo, signing: [u8; 32]) -> Self {
+    fn from_info(info: &ProviderInfo, configured: &Configured) -> Self {
+        let terms = &configured.terms;
+        let signs_terms = terms.accepts_primary || terms.accepts_replica;
+        let mismatch = terms.compare_price(&info.settings);
         Self {
             stake: info.stake,
             defended: info.defended,
             lost: info.lost,
             endpoint: String::from_utf8_lossy(&info.endpoint).into_owned(),
-            key_is_here: info.key.is(&signing),
+            key_is_here: info.key.is(&configured.signing),
+            price_mismatch: mismatch.filter(|_| signs_terms),
         }
     }
 }
@@ -74,9 +91,9 @@ impl ChainStatus {
     pub(super) async fn query_or_unreachable(
         url: &str,
         chain: &RpcChainClient,
-        signing: [u8; 32],
+        configured: &Configured,
     ) -> Result<Self, Failure> {
-        match Self::query(url, chain, signing).await {
+        match Self::query(url, chain, configured).await {
             Ok(following) => Ok(following),
             Err(error) if error.is_transient() => {
                 tracing::error!(
@@ -106,7 +123,7 @@ impl ChainStatus {
     async fn query(
         url: &str,
         chain: &RpcChainClient,
-        signing: [u8; 32],
+        configured: &Configured,
     ) -> Result<Self, ChainError> {
         chain.ensure_usable().await?;
         let head = chain.finalized_heads().await?.next().await;
@@ -126,7 +143,7 @@ impl ChainStatus {
         match chain.provider(head.hash).await {
             Ok(registered) => {
                 following.registered =
-                    registered.map(|info| RegisteredProvider::from_info(&info, signing));
+                    registered.map(|info| RegisteredProvider::from_info(&info, configured));
                 following.log_warnings();
             }
             // Challenges can be answered without this.
@@ -147,8 +164,13 @@ impl ChainStatus {
         self.genesis.as_deref()
     }
 
-    /// Warns if the account is not registered, has another key, or has no stake.
+    /// Warns if the account is not registered, has another key, has no stake, or has another price
+    /// than terms are signed at.
     fn log_warnings(&self) {
+        let registered = self.registered.as_ref();
+        if let Some(mismatch) = registered.and_then(|registered| registered.price_mismatch) {
+            tracing::warn!(account = self.ss58, "{mismatch}");
+        }
         match &self.registered {
             None => tracing::warn!(
                 account = self.ss58,
@@ -170,11 +192,11 @@ impl ChainStatus {
 
 /// Waits in the background until the chain can be reached, and then logs its record of the
 /// provider.
-pub(super) fn log_when_reachable(url: String, chain: Arc<RpcChainClient>, signing: [u8; 32]) {
+pub(super) fn log_when_reachable(url: String, chain: Arc<RpcChainClient>, configured: Configured) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(RETRY_DELAY).await;
-            match ChainStatus::query(&url, &chain, signing).await {
+            match ChainStatus::query(&url, &chain, &configured).await {
                 Ok(following) => {
                     let genesis = following.genesis.as_deref();
                     tracing::info!(

@@ -8,21 +8,6 @@ fn open(fixture: &Fixture, access: Access) -> Result<Bucket, OpenError> {
     Bucket::open(&fixture.path(), access, &SharedResources::default())
 }
 
-/// Closes the bucket and changes its records.
-fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut cairn_engine::Batch<'_>)) {
-    fixture.bucket = None;
-    let engine = Engine::open(
-        &fixture.path(),
-        Access::ReadWrite,
-        &SharedResources::default(),
-        DamagedLog::Refuse,
-    )
-    .unwrap();
-    let mut batch = engine.batch();
-    change(&mut batch);
-    engine.write(batch, Durability::Synced).unwrap();
-}
-
 #[test]
 fn i9_a_failed_write_poisons_the_bucket_until_it_is_reopened() {
     let mut fixture = Fixture::with_profile(HashingProfile::Plain);

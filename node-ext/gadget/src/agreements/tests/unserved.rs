@@ -29,6 +29,93 @@ async fn no_bucket_is_made_for_an_agreement_older_than_the_base_path() {
     assert_eq!(fixture.quota(ID), quota_for_content(MIB));
 }
 
+/// A new machine, whose node shows blocks from before the agreement first.
+#[tokio::test]
+async fn no_bucket_is_made_for_an_agreement_that_an_old_head_did_not_show() {
+    let mut fixture = Fixture::without_pass();
+    fixture.chain.set_syncing(true);
+    fixture.pass().await;
+    let records = AgreementRecords::read(fixture.provider().index()).unwrap();
+    assert!(!records.are_complete());
+    // Nothing is made of what a later head shows, either.
+    fixture.agree(BucketId(8), MIB, 1_000).await;
+    assert!(!fixture.exists(BucketId(8)));
+    assert_eq!(fixture.worker.status.reports(), []);
+    // At the tip, all agreements may be older than the base path.
+    fixture.chain.set_syncing(false);
+    fixture.agree(ID, MIB, 1_000).await;
+    let not_made = Some(AgreementState::Unserved(Unserved::NotMade));
+    for id in [ID, BucketId(8)] {
+        assert_eq!(fixture.state(id), not_made, "{id}");
+        assert!(!fixture.exists(id));
+    }
+    fixture.agree(BucketId(9), MIB, 1_000).await;
+    assert!(fixture.exists(BucketId(9)), "it is new");
+}
+
+#[tokio::test]
+async fn nothing_is_made_while_the_node_does_not_tell_whether_it_synchronises() {
+    let mut fixture = Fixture::new().await;
+    let account = fixture.account;
+    fixture.chain.edit(move |pallet| {
+        let agreement = Agreement::primary(OWNER, MIB, 1_000);
+        pallet.add_bucket(ID, account, agreement);
+    });
+    let head = fixture.chain.advance();
+    // The first question of a head.
+    fixture.client.fail_next(1);
+    fixture.worker.on_finalized_head(head).await;
+    assert!(!fixture.exists(ID));
+    assert_eq!(fixture.worker.status.known_at(), None);
+    assert_eq!(fixture.worker.status.statistics().failed_passes, 1);
+    fixture.pass().await;
+    assert!(fixture.exists(ID));
+}
+
+/// While the node synchronises, old heads do not show an agreement. Its record must stay: without
+/// it, the agreement would be new when it is shown again.
+#[tokio::test]
+async fn an_old_head_makes_no_record_forgotten() {
+    let mut fixture = Fixture::new().await;
+    fixture.agree(ID, MIB, 1_000).await;
+    fixture.provider().delete_bucket(ID).unwrap();
+    let removed = Some(AgreementState::Unserved(Unserved::Removed));
+    fixture.pass().await;
+    assert_eq!(fixture.state(ID), removed);
+    fixture.chain.set_syncing(true);
+    fixture.block(|pallet| pallet.buckets.clear()).await;
+    fixture.chain.set_syncing(false);
+    fixture.agree(ID, MIB, 1_000).await;
+    assert_eq!(fixture.state(ID), removed);
+    assert!(!fixture.exists(ID));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_no_new_agreement() {
+    let name = ID.0.to_be_bytes().to_vec();
+    // Damaged, and of an unknown version.
+    for value in [vec![1, 2, 3], [&[9][..], &[0; 47]].concat()] {
+        let mut fixture = Fixture::new().await;
+        let index = fixture.provider().index();
+        let rows = [(name.clone(), Some(value))];
+        let kind = cairn_provider::DutyKind::Agreement;
+        index.write_duties(kind, &rows).unwrap();
+        fixture.agree(ID, MIB, 1_000).await;
+        let not_made = Some(AgreementState::Unserved(Unserved::NotMade));
+        assert_eq!(fixture.state(ID), not_made);
+        assert!(!fixture.exists(ID));
+        // It is written again, as known and not here.
+        let records = AgreementRecords::read(fixture.provider().index()).unwrap();
+        assert!(!records.get(ID).unwrap().was_here);
+        fixture.restart_with(config(), |_| {});
+        fixture.pass().await;
+        assert_eq!(fixture.state(ID), not_made);
+        // Others are new as before.
+        fixture.agree(BucketId(8), MIB, 1_000).await;
+        assert!(fixture.exists(BucketId(8)));
+    }
+}
+
 #[tokio::test]
 async fn no_bucket_is_made_in_place_of_one_that_is_missing() {
     let mut fixture = Fixture::new().await;

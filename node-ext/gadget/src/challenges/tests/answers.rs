@@ -105,6 +105,20 @@ fn an_answer_that_the_chain_would_slash_is_held_back() {
     assert!(alarm.contains("would slash"), "{alarm}");
 }
 
+#[test]
+fn a_failing_dry_run_withholds_no_proof_past_the_deadline() {
+    let mut harness = running_harness();
+    *harness.dry_run_fails.lock() = true;
+    harness.challenge(ID, harness.commitment(ID), at(0), None);
+    // The deadline is near in the last 5 of 40 anchor blocks.
+    harness.blocks(30);
+    assert_eq!(submissions(&harness).0, 0);
+    assert_eq!(harness.status().alarms().len(), 1);
+    harness.blocks(9);
+    assert_eq!((harness.defended(), harness.lost()), (1, 0));
+    harness.assert_nothing_wrong();
+}
+
 /// A prover returns a verified answer, which may have been verified for something else.
 #[test]
 fn i5_a_proof_of_anything_else_than_was_asked_is_refused() {

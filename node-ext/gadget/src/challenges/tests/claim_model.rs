@@ -170,7 +170,7 @@ fn submitted(known: &'static Fixture, world: Setting, state: State) -> Option<Ki
     };
     let answered = async {
         let response = answer::choose_response(&asked, &asked, &job).await?;
-        answer::judge_on_chain(&asked, &challenge, &response).await?;
+        answer::judge_on_chain(&asked, &job, &response).await?;
         Ok::<_, crate::challenges::tracker::JobError>(kind(&response))
     };
     answered.now_or_never().unwrap().ok()

@@ -61,6 +61,18 @@ fn faults() -> [NoProof; 3] {
 }
 
 #[test]
+fn s8_a_claim_is_held_back_while_the_dry_run_fails() {
+    let mut harness = running_harness();
+    let old = superseded_commitment(&harness, false);
+    fail_proofs(&harness, &NoProof::NotHere("never signed".into()));
+    *harness.dry_run_fails.lock() = true;
+    harness.challenge(ID, old, at(0), None);
+    harness.blocks(45);
+    assert_eq!(submissions(&harness).0, 0);
+    assert_eq!((harness.defended(), harness.lost()), (0, 1));
+}
+
+#[test]
 fn s8_only_proofs_are_submitted_before_the_last_blocks() {
     for fault in faults() {
         let mut harness = running_harness();

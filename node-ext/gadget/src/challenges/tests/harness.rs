@@ -118,6 +118,10 @@ impl Prover for MemoryProver {
         })
     }
 
+    async fn prove_another_leaf(&self, _challenge: &OpenChallenge) -> Result<Answer, NoProof> {
+        Err(NoProof::Unprovable("no other leaf is tried".into()))
+    }
+
     async fn deletions(&self, _bucket: BucketId) -> Vec<AuthorisedDeletion> {
         self.deletions.lock().clone()
     }
@@ -177,6 +181,8 @@ pub(super) struct Harness {
     pub(super) duties: Arc<MemoryDutyStore>,
     pub(super) clock: SharedClock,
     pub(super) config: ChallengeConfig,
+    /// If true, dry runs fail.
+    pub(super) dry_run_fails: Arc<Mutex<bool>>,
     /// The second node, if one is configured.
     pub(super) second_node: Option<Arc<dyn ChainClient>>,
     pool: LocalPool,
@@ -217,6 +223,7 @@ impl Harness {
             duties: Arc::new(log),
             clock,
             config: ChallengeConfig::default(),
+            dry_run_fails: Arc::default(),
             second_node: None,
             pool: LocalPool::new(),
             process: None,
@@ -278,6 +285,7 @@ impl Harness {
             chain: Arc::new(SlowClient {
                 clock: self.clock.clone(),
                 client: self.client.clone(),
+                dry_run_fails: self.dry_run_fails.clone(),
             }),
             second_node: self.second_node.clone(),
             prover: self.prover.clone(),

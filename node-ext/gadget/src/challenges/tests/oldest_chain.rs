@@ -1,5 +1,5 @@
 //! The oldest chains: an id is a position among the challenges of its deadline, any provider's
-//! answer moves the later ones, and a wrong answer costs its fee.
+//! answer moves the later ones, and a wrong answer costs its fee, or the stake.
 
 use super::harness::*;
 use super::scenarios::{ID, submissions};
@@ -66,6 +66,49 @@ fn answer_of_the_other(harness: &Harness, deadline: u32) {
         let response = answer.unwrap().into_response();
         pallet.respond(OTHER_PROVIDER, id, &response).unwrap();
     });
+}
+
+/// An attacker's own provider answers in front of each of our answers, in the same block: our id
+/// then names another challenge, which must not be ours.
+#[test]
+fn i5_an_answer_in_front_of_ours_costs_no_stake() {
+    let limits = Limits {
+        wrong_answers_slash: true,
+        ..LIMITS_OF_IT
+    };
+    let mut harness = Harness::new(limits, 0);
+    harness.add_bucket(ID, 8);
+    harness
+        .chain
+        .edit(|pallet| pallet.register(OTHER_PROVIDER, OTHER_PROVIDER.0.into()));
+    harness.block();
+    harness.start();
+    let theirs = (0..4).map(|leaf| (OTHER_PROVIDER, leaf));
+    for (provider, leaf) in theirs.chain((0..8).map(|leaf| (OURS, leaf))) {
+        // Each is of another root: the chain takes a proof of another leaf under the same root.
+        let commitment = harness.prover.buckets.lock()[&ID].commitment_at(leaf + 1);
+        harness.chain.challenge(NewChallenge {
+            provider,
+            challenger: AccountId([9; 32]),
+            bucket: ID,
+            commitment,
+            location: at(leaf),
+            period: None,
+        });
+    }
+    let deadline = harness.chain.advance().anchor + limits.challenge_period;
+    for _ in 0..4 {
+        // In the pool before the process sees the block, and so before its answer.
+        answer_of_the_other(&harness, deadline);
+        harness.advance_time(BLOCK_TIME);
+        harness.chain.advance();
+    }
+    assert!(submissions(&harness).0 > 0);
+    harness.advance_time(BLOCK_TIME);
+    harness.blocks(25);
+    assert_eq!((harness.defended(), harness.lost()), (8, 0));
+    assert!(harness.chain.finalized().open.is_empty());
+    harness.assert_nothing_wrong();
 }
 
 #[test]

@@ -385,6 +385,26 @@ async fn a_padding_slot_on_disk_raises_an_alarm_only() {
     real.stop().await;
 }
 
+/// The chain binds no proof to a leaf, and opens challenges of leaves that the root has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i5_a_challenge_of_what_no_leaf_has_is_answered_with_another_leaf() {
+    let mut real = DiskHarness::new(LIMITS);
+    real.add_bucket(1);
+    real.put(1, &content(1, 2 * CHUNK_BYTES + 1));
+    let commitment = real.put(1, b"one chunk");
+    for (leaf, chunk) in [(0, 3), (2, 0), (u64::MAX, 9)] {
+        let location = ChunkLocation {
+            leaf_index: LeafIndex(leaf),
+            chunk_index: ChunkIndex(chunk),
+        };
+        real.challenge(1, commitment, location);
+    }
+    real.start();
+    real.blocks(2).await;
+    assert_eq!(real.resolved_counts(), (3, 0));
+    real.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_rows_are_dropped_and_scanned_again() {
     let mut real = DiskHarness::new(LIMITS);

@@ -263,16 +263,32 @@ fn where_ids_shift_one_answer_of_a_deadline_is_on_its_way() {
     tracker.on_scan(shifting_scan(1, &[5, 6, 7]));
     let first = only_attempt(&tracker.start_jobs());
     assert_eq!(tracker.start_jobs(), []);
-    assert!(tracker.on_submitted(id(30, 0), first, H256::zero(), 1));
+    // The last of a deadline is answered first.
+    assert!(tracker.on_submitted(id(30, 2), first, H256::zero(), 1));
     tracker.on_scan(shifting_scan(2, &[5, 6, 7]));
     assert_eq!(tracker.start_jobs(), [], "the first is not final");
-    tracker.on_scan(shifting_scan(3, &[6, 7]));
+    tracker.on_scan(shifting_scan(3, &[5, 6]));
     let jobs = tracker.start_jobs();
     only_attempt(&jobs);
-    assert_eq!(jobs[0].challenge.id, id(30, 0));
+    assert_eq!(jobs[0].challenge.id, id(30, 1));
     assert_eq!(jobs[0].challenge.location.leaf_index, LeafIndex(6));
     let counted = tracker.statistics();
     assert_eq!((counted.opened, counted.defended, counted.open), (3, 1, 2));
+}
+
+#[test]
+fn where_ids_shift_nearer_deadlines_still_run_first() {
+    let mut tracker = tracker(9);
+    let mut scan = scan(1, [id(20, 0), id(20, 1), id(30, 0), id(30, 1)]);
+    scan.limits.challenge_ids_shift = true;
+    for (challenge, leaf) in scan.open.iter_mut().zip(0..) {
+        challenge.location.leaf_index = LeafIndex(leaf);
+    }
+    tracker.on_scan(scan);
+    let started: Vec<_> = (tracker.start_jobs().iter())
+        .map(|job| job.challenge.id)
+        .collect();
+    assert_eq!(started, [id(20, 1), id(30, 1)]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Windows: one leader, one commitment each, and a substitute for an absent leader.
 
 use super::*;
+use cairn_primitives::checkpoint::BucketSnapshot;
+use cairn_primitives::{Commitment, H256};
 
 const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 20,
@@ -185,4 +187,102 @@ async fn a_checkpoint_that_misses_its_window_is_given_up() {
             .refused_checkpoints
             .is_empty()
     );
+}
+
+/// Returns the first anchor block of a window.
+fn start_of(window: u64) -> u32 {
+    u32::try_from(window).unwrap() * WINDOW.interval
+}
+
+/// The chain takes a penalty from the leader of each window without a checkpoint, even if nothing
+/// is new.
+#[tokio::test]
+async fn an_idle_bucket_gets_a_checkpoint_in_each_window() {
+    let mut network = Network::new(1, 1, Some(WINDOW), EAGER);
+    network.commit(1);
+    let window = advance_to_window_led_by(&mut network, 0).await;
+    for window in window..window + 10 {
+        network.blocks_to(start_of(window) + 1).await;
+        assert_eq!(network.info().last_window, Some(window));
+        assert_eq!(stage(&mut network, 0), CheckpointStage::UpToDate);
+        network
+            .blocks_to(start_of(window) + WINDOW.interval - 1)
+            .await;
+    }
+    assert_eq!(
+        network.checkpointed(),
+        Some(network.providers[0].commitment())
+    );
+    assert_eq!(network.submitters().len(), 10);
+    let counted = statistics(&mut network, 0);
+    assert_eq!((counted.finalized, counted.lost), (10, 0));
+    assert!(
+        network
+            .chain
+            .submission_record()
+            .refused_checkpoints
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_window_of_an_idle_bucket_is_left_to_its_leader() {
+    let mut network = Network::new(2, 1, Some(WINDOW), EAGER);
+    let window = advance_to_window_led_by(&mut network, 0).await;
+    network.commit(1);
+    network.blocks_to(start_of(window + 1) - 1).await;
+    for window in window + 1..window + 9 {
+        let before = network.submitters().len();
+        network.blocks_to(start_of(window + 1) - 1).await;
+        assert_eq!(network.info().last_window, Some(window));
+        let submitters = network.submitters();
+        assert_eq!(submitters.len(), before + 1);
+        assert_eq!(submitters.last(), Some(&leader_of(window, 2)));
+    }
+    let before = network.submitters();
+    // Nobody stands in for an absent leader: only the leader pays.
+    let window = advance_to_window_led_by(&mut network, 0).await;
+    network.kill(0);
+    network.blocks_to(start_of(window + 1) - 1).await;
+    assert_ne!(network.info().last_window, Some(window));
+    network.start(0);
+    // A window that is done needs nothing.
+    let window = advance_to_window_led_by(&mut network, 0).await;
+    network.edit(move |info| info.last_window = Some(window));
+    network.blocks_to(start_of(window + 1) - 1).await;
+    assert_eq!(network.submitters(), before);
+}
+
+/// A checkpoint that others signed may claim more leaves than there will ever be.
+#[tokio::test]
+async fn an_absurd_checkpoint_of_others_costs_us_no_window() {
+    let mut network = Network::new(2, 1, Some(WINDOW), EAGER);
+    network.commit(1);
+    network.kill(1);
+    network.edit(|info| {
+        info.snapshot = Some(BucketSnapshot {
+            commitment: Commitment {
+                mmr_root: H256::repeat_byte(9),
+                start_seq: Sequence(0),
+                leaf_count: LeafCount::new(1 << 40).unwrap(),
+            },
+            checkpoint_block: 1,
+            primary_signers: vec![0b10],
+        });
+    });
+    let window = advance_to_window_led_by(&mut network, 0).await;
+    network.blocks_to(start_of(window) + 1).await;
+    assert_eq!(network.info().last_window, Some(window));
+    assert_eq!(
+        network.checkpointed(),
+        Some(network.providers[0].commitment())
+    );
+}
+
+#[tokio::test]
+async fn an_empty_bucket_signs_for_no_window() {
+    let mut network = Network::new(1, 1, Some(WINDOW), EAGER);
+    network.blocks_to(start_of(4)).await;
+    assert_eq!(network.submitters(), [] as [usize; 0]);
+    assert_eq!(stage(&mut network, 0), CheckpointStage::UpToDate);
 }

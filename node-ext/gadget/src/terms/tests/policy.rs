@@ -234,8 +234,94 @@ fn what_the_provider_has_on_chain_bounds_the_policy() {
         max_price: None,
         ..request()
     };
-    let refused = decide(&dear, &info(), &[], u64::MAX, &any_price);
+    let mut as_dear = info();
+    as_dear.settings.price_per_byte = u128::MAX / 2;
+    let refused = decide(&dear, &as_dear, &[], u64::MAX, &any_price);
     assert_eq!(refused, Err(TermsRefusal::Payment));
+}
+
+#[test]
+fn nothing_is_offered_above_the_price_of_top_ups_and_extensions() {
+    let at = |on_chain: u128| {
+        let mut info = info();
+        info.settings.price_per_byte = on_chain;
+        // Top-ups need no extensions to be accepted.
+        info.settings.accepting_extensions = false;
+        let mismatch = policy().compare_price(&info.settings);
+        (
+            decide(&policy(), &info, &[], u64::MAX, &request()),
+            mismatch,
+        )
+    };
+    for on_chain in [0, 2] {
+        let above = PriceMismatch::Above {
+            policy: 3,
+            on_chain,
+        };
+        assert_eq!(
+            at(on_chain),
+            (Err(TermsRefusal::NotOffered), Some(above)),
+            "{on_chain}"
+        );
+    }
+    let (offered, mismatch) = at(3);
+    assert_eq!((offered.unwrap().price_per_byte, mismatch), (3, None));
+    let (offered, mismatch) = at(4);
+    let below = PriceMismatch::Below {
+        policy: 3,
+        on_chain: 4,
+    };
+    assert_eq!(
+        (offered.unwrap().price_per_byte, mismatch),
+        (3, Some(below))
+    );
+}
+
+#[test]
+fn agreements_that_cost_next_to_nothing_are_not_made() {
+    let mut open = info();
+    (open.settings.min_duration, open.settings.max_duration) = (0, u32::MAX);
+    let by_default = TermsPolicy {
+        accepts_primary: true,
+        ..TermsPolicy::default()
+    };
+    let refused = |policy: &TermsPolicy, free_bytes, max_bytes, duration| {
+        let request = TermsRequest {
+            max_bytes,
+            duration,
+            ..request()
+        };
+        decide(policy, &open, &[], free_bytes, &request)
+    };
+    let (min, max) = (3_600, u32::MAX);
+    assert_eq!(
+        refused(&by_default, u64::MAX, MIB, 3_599),
+        Err(TermsRefusal::Duration { min, max })
+    );
+    let least = MIB;
+    assert_eq!(
+        refused(&by_default, u64::MAX, MIB - 1, 3_600),
+        Err(TermsRefusal::TooSmall { least })
+    );
+    assert!(refused(&by_default, u64::MAX, MIB, 3_600).is_ok());
+    // Space for less than that is no space.
+    let space = quota_for_content(MIB / 2);
+    assert_eq!(
+        refused(&by_default, space, MIB, 3_600),
+        Err(TermsRefusal::Capacity { available: 0 })
+    );
+    // Not even if the policy has no bounds.
+    let none = TermsPolicy {
+        min_duration: 0,
+        min_bucket_bytes: 0,
+        ..by_default
+    };
+    assert_eq!(
+        refused(&none, u64::MAX, 1, 0),
+        Err(TermsRefusal::Duration { min: 1, max })
+    );
+    assert_eq!(refused(&none, u64::MAX, 0, 1), Err(TermsRefusal::NoBytes));
+    assert!(refused(&none, u64::MAX, 1, 1).is_ok());
 }
 
 #[test]
@@ -259,6 +345,13 @@ fn a_policy_that_contradicts_itself_is_refused() {
         durations.validate(),
         Err(TermsPolicyError::Durations { .. })
     ));
+    let sizes = TermsPolicy {
+        min_bucket_bytes: 5,
+        max_bucket_bytes: 4,
+        ..policy()
+    };
+    let (min, max) = (5, 4);
+    assert_eq!(sizes.validate(), Err(TermsPolicyError::Sizes { min, max }));
     let never = TermsPolicy {
         validity: 0,
         ..policy()

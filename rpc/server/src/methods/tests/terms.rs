@@ -39,7 +39,11 @@ fn signed_terms_are_what_the_chain_takes() {
     let fixture = Fixture::new("//Alice");
     let (provider, account) = (fixture.provider.clone(), fixture.account());
     let chain = SimulatedChain::new(LIMITS);
-    chain.edit(move |pallet| pallet.register(account, RegisteredKey::from(account.0)));
+    chain.edit(move |pallet| {
+        pallet.register(account, RegisteredKey::from(account.0));
+        let record = pallet.providers.get_mut(&account.0).unwrap();
+        record.settings.price_per_byte = 3;
+    });
     chain.advance();
     let config = ExtensionConfig {
         terms: TermsPolicy {

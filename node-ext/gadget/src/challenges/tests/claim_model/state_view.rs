@@ -81,6 +81,10 @@ impl Prover for StateView<'static> {
         }
     }
 
+    async fn prove_another_leaf(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
+        self.prove(challenge).await
+    }
+
     async fn deletions(&self, _bucket: BucketId) -> Vec<AuthorisedDeletion> {
         let word = self.world.has_deletion.then(|| self.known.deletion.clone());
         word.into_iter().collect()
@@ -98,6 +102,10 @@ impl ChainClient for StateView<'static> {
     }
 
     async fn genesis(&self) -> Result<H256, ChainError> {
+        not_queried()
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
         not_queried()
     }
 

@@ -11,12 +11,15 @@ use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, Provider
 use cairn_primitives::{BucketId, H256};
 use cairn_testing::SimulatedClient;
 use futures::stream::BoxStream;
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// A client of the simulated chain with latency.
 pub(super) struct SlowClient {
     pub(super) clock: SharedClock,
     pub(super) client: Arc<SimulatedClient>,
+    /// If true, dry runs fail.
+    pub(super) dry_run_fails: Arc<Mutex<bool>>,
 }
 
 #[async_trait]
@@ -27,6 +30,10 @@ impl ChainClient for SlowClient {
 
     async fn genesis(&self) -> Result<H256, ChainError> {
         self.client.genesis().await
+    }
+
+    async fn is_syncing(&self) -> Result<bool, ChainError> {
+        self.client.is_syncing().await
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
@@ -87,6 +94,9 @@ impl ChainClient for SlowClient {
         response: &ChallengeResponse,
     ) -> Result<DryRunResult, ChainError> {
         random_latency(&self.clock).await;
+        if *self.dry_run_fails.lock() {
+            return Err(ChainError::Unreachable("as the test has it".into()));
+        }
         self.client.dry_run(id, response).await
     }
 
