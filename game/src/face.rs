@@ -268,7 +268,7 @@ macro_rules! face {
                             expires_at,
                             extensions_blocked: false,
                             role: pallet::types::ProviderRole::Primary,
-                            started_at: expires_at,
+                            started_at: 0,
                         };
                         pallet::StorageAgreements::<Runtime>::insert(
                             bucket.0, &provider, agreement,

@@ -107,15 +107,21 @@ impl Clocks {
             let removed = deadline.saturating_add(removal);
             earlier <= removed && removed < later
         });
-        // By the earlier clock, this has not happened yet.
-        let is_late = evidence.latest.is_some_and(|latest| latest > earlier);
         if evidence.latest.is_some_and(|latest| latest > later) {
             return None;
         }
+        // By the earlier clock, this has not happened yet. It must also be nearer to the later one:
+        // else it is a stray value, which shows nothing.
+        let is_ahead = evidence.latest.is_some_and(|latest| latest > earlier);
+        let is_late = is_ahead
+            && evidence
+                .latest
+                .is_some_and(|latest| latest.abs_diff(earlier) > latest.abs_diff(later));
         match (is_early, is_late) {
             (true, false) => Some(early),
             (false, true) => Some(late),
             (true, true) => None,
+            (false, false) if is_ahead => None,
             (false, false) => {
                 // It fits both. The last event is near the clock that wrote it, and far from the
                 // other. No challenge is due later than a period after the clock that wrote it.
@@ -173,6 +179,13 @@ mod tests {
         assert_eq!(clock_of(50_000, 9_000_000, None, &[]), None);
         assert_eq!(clock_of(50_000, 100_000, Some(10_000), &[]), None);
         assert_eq!(clock_of(50_000, 9_000_000, Some(9_000_001), &[]), None);
+    }
+
+    #[test]
+    fn a_stray_value_ahead_of_the_earlier_clock_shows_nothing() {
+        let clock = |deadlines| clock_of(1_010, 25_000_000, Some(1_046), deadlines);
+        assert_eq!(clock(&[]), None);
+        assert_eq!(clock(&[1_033]), Some(Clock::Own));
     }
 
     #[test]

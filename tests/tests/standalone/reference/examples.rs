@@ -72,6 +72,7 @@ fn stand_in(name: &str) -> Option<Value> {
         "blocksLeft" | "nearestDeadline" => json!(28_800),
         "path" => json!("/srv/exports/bucket-0"),
         "bytes" => json!(280_000),
+        "availableBytes" => json!(1_000_000_000_000u64),
         "files" => json!(9),
         _ => return None,
     })
