@@ -60,7 +60,7 @@ pub(crate) struct AddStakeArgs {
 /// The arguments of `announce`.
 #[derive(Args, Debug)]
 pub(crate) struct AnnounceArgs {
-    /// The endpoint: a URL such as https://provider.example, or a multiaddr
+    /// The endpoint: a URL such as `https://provider.example`, or a multiaddr
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: String,
     #[command(flatten)]

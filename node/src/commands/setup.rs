@@ -36,7 +36,7 @@ const CHECKS: [Check; 14] = [
 pub(crate) struct SetupArgs {
     #[command(flatten)]
     chain: ChainArgs,
-    /// Endpoint at which clients reach this provider: a URL such as https://provider.example, or a
+    /// Endpoint at which clients reach this provider: a URL such as `https://provider.example`, or a
     /// multiaddr
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: String,
