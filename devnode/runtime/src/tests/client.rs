@@ -20,8 +20,8 @@ use cairn_primitives::onchain::{
 };
 use cairn_primitives::terms::{AgreementTerms, BucketTarget};
 use cairn_primitives::{
-    ChunkIndex, Commitment, CommitmentPayload, H256, LeafCount, LeafIndex, MerkleProof, MmrLeaf,
-    MmrProof, Sequence, blake2_256,
+    BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafCount, LeafIndex, MerkleProof,
+    MmrLeaf, MmrProof, Sequence, blake2_256,
 };
 use codec::{Decode, Encode};
 use futures::StreamExt;
@@ -234,6 +234,40 @@ fn a_provider_lives_on_this_runtime_by_its_metadata() {
     runtime.block_on(live());
 }
 
+/// An admin's deletion answers a challenge if the admin is a registered provider. Where it has a
+/// nonce, which only the admin knows, it is never claimed. Changes a copy of the chain.
+async fn assert_deletions_are_judged(chain: &OpenBlock, id: ChallengeId, bucket: BucketId) {
+    let copy = chain.0.lock().unwrap().clone();
+    let copy = OpenBlock(Arc::new(Mutex::new(copy)));
+    let provider = MetadataClient::new(copy.clone(), signer(Sr25519Keyring::Alice));
+    let admin = Sr25519Keyring::Bob;
+    let deletion = Commitment::deletion(H256::repeat_byte(3), Sequence(1));
+    let payload = CommitmentPayload::new(bucket, deletion).encode();
+    let claim = ChallengeResponse::Deleted {
+        new_mmr_root: deletion.mmr_root,
+        new_start_seq: deletion.start_seq,
+        admin: account(admin),
+        admin_signature: sign(admin, &payload),
+    };
+    let judged = provider.dry_run(id, &claim).await;
+    if cfg!(commitment_nonce) {
+        let error = judged.unwrap_err();
+        assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
+        return;
+    }
+    let judged = judged.unwrap();
+    assert!(matches!(judged, DryRunResult::Refused(_)), "{judged:?}");
+    let register = Submission::Provider(ProviderCall::Register {
+        multiaddr: "/dns4/b.example/tcp/443".to_owned(),
+        public_key: RegisteredKey::from(account(admin).0),
+        stake: STAKE,
+    });
+    let registering = MetadataClient::new(copy, signer(admin));
+    registering.submit(register).await.unwrap();
+    let judged = provider.dry_run(id, &claim).await.unwrap();
+    assert_eq!(judged, DryRunResult::Accepted);
+}
+
 async fn live() {
     let chain = OpenBlock::new();
     let provider = MetadataClient::new(chain.clone(), signer(Sr25519Keyring::Alice));
@@ -404,6 +438,8 @@ async fn live() {
     let judged = provider.dry_run(absent, &answer).await.unwrap();
     let none = DryRunResult::Refused(ResponseRefusal::NoSuchChallenge);
     assert_eq!(judged, none);
+
+    assert_deletions_are_judged(&chain, id, bucket).await;
 
     // The right one is sent, and defends.
     let response = Box::new(answer);
