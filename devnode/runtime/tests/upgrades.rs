@@ -111,7 +111,7 @@ mod n {
 mod c {
     runtime!(current);
 }
-#[allow(dead_code, reason = "no challenge is answered after the last upgrade")]
+#[expect(dead_code, reason = "no challenge is answered after the last upgrade")]
 mod l {
     runtime!(leaf_binding);
 }
