@@ -1,6 +1,6 @@
 //! The configuration file of `cairn run`: TOML, with the names of the flags. Its settings
 //! become flags in front of those of the command line, which override them. So each flag
-//! is defined in one place.
+//! is defined in one place. `packaging/cairn.toml` has them all, with their reasons.
 //!
 //! ```toml
 //! chain = "ws://127.0.0.1:9944"
@@ -9,18 +9,30 @@
 //! memory = "4GiB"
 //! ```
 
+#[cfg(test)]
+mod shipped_file;
+#[cfg(test)]
+mod tests;
+
 use crate::args::Cli;
 use crate::escaped_path::escaped;
 use crate::failure::Failure;
-use clap::{ArgAction, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
+use toml::{Spanned, Value};
 
 /// The command that accepts a file.
 const COMMAND: &str = "run";
 /// The flag that names it.
 const FLAG: &str = "--config";
+/// Flags of every command that say how another command reaches a running provider.
+const FLAGS_OF_OTHERS: [&str; 2] = ["rpc", "provider"];
+/// Switches by which the operator answers for one start. In a file they would answer for
+/// every later one too, such as that of an older copy.
+const FOR_ONE_START: [&str; 2] = ["accept-copy", "new-chain"];
 
 /// Inserts the flags of the configuration file into the command line.
 pub(crate) fn expand_args(mut args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
@@ -56,113 +68,78 @@ fn config_path(args: &[OsString]) -> Option<PathBuf> {
 fn read_flags(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| Failure::file("read the configuration", path, source))?;
-    let table: Table = text
-        .parse()
+    let settings: BTreeMap<Spanned<String>, Value> = toml::from_str(&text)
         .map_err(|error| Failure::Usage(format!("{} is not valid TOML: {error}", escaped(path))))?;
     let known = known_flags();
     let mut flags = Vec::new();
-    for (name, value) in table {
-        let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", escaped(path)));
-        let Some((_, is_switch)) = known.iter().find(|(known, _)| *known == name) else {
-            return Err(wrong(
-                "unknown setting; settings are the flags of `cairn run --help`, without the \
-                 leading dashes"
-                    .into(),
-            ));
-        };
-        match (value, is_switch) {
-            (Value::Boolean(true), true) => flags.push(format!("--{name}")),
-            (Value::Boolean(false), true) => {}
-            (_, true) => return Err(wrong("expected true or false".into())),
-            (Value::String(text), false) => flags.push(format!("--{name}={text}")),
-            (Value::Integer(number), false) => flags.push(format!("--{name}={number}")),
-            (other, false) => {
-                let kind = other.type_str();
-                return Err(wrong(format!(
-                    "expected a string or an integer, found {kind}"
-                )));
-            }
-        }
+    for (name, value) in settings {
+        let flag = flag(&known, name.get_ref(), value).map_err(|what| {
+            let (file, line) = (escaped(path), line_of(&text, &name.span()));
+            Failure::Usage(format!("{file}, line {line}: {}: {what}", name.get_ref()))
+        })?;
+        flags.extend(flag);
     }
     Ok(flags)
 }
 
-/// Returns the flags of `cairn run`; true for those without a value.
-fn known_flags() -> Vec<(String, bool)> {
-    let cli = Cli::command();
-    let globals = cli.get_arguments();
-    let own = cli.find_subcommand(COMMAND).into_iter();
-    let all = globals.chain(own.flat_map(clap::Command::get_arguments));
-    all.filter_map(|arg| {
-        let name = arg.get_long()?.to_owned();
-        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
-        let is_value = matches!(arg.get_action(), ArgAction::Set);
-        ((is_switch || is_value) && name != "config").then_some((name, is_switch))
-    })
-    .collect()
+/// Returns the flag for a setting; none for a switch that is off.
+fn flag(known: &[(String, bool)], name: &str, value: Value) -> Result<Option<String>, String> {
+    let Some((_, is_switch)) = known.iter().find(|(known, _)| known == name) else {
+        return Err(
+            "unknown setting; settings are the flags of `cairn run --help`, without the leading \
+             dashes"
+                .into(),
+        );
+    };
+    match (value, is_switch) {
+        (Value::Boolean(true), true) if FOR_ONE_START.contains(&name) => Err(format!(
+            "it is meant for one start, and a file is read at each: use the flag --{name} once"
+        )),
+        (Value::Boolean(on), true) => Ok(on.then(|| format!("--{name}"))),
+        (_, true) => Err("expected true or false".into()),
+        (Value::String(text), false) => Ok(Some(format!("--{name}={text}"))),
+        (Value::Integer(number), false) => Ok(Some(format!("--{name}={number}"))),
+        (other, false) => {
+            let kind = other.type_str();
+            Err(format!("expected a string or an integer, found {kind}"))
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
+/// Returns the number of the line in which a span of a text begins.
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    let before = text.bytes().take(span.start);
+    before
+        .filter(|byte| *byte == b'\n')
+        .count()
+        .saturating_add(1)
+}
 
-    fn expanded(file: &str, args: &[&str]) -> Result<Vec<String>, Failure> {
-        let mut config = tempfile::NamedTempFile::new().unwrap();
-        config.write_all(file.as_bytes()).unwrap();
-        let path = config.path().to_str().unwrap();
-        let args = args.iter().map(|arg| arg.replace("FILE", path).into());
-        let expanded = expand_args(args.collect())?;
-        Ok(expanded
-            .into_iter()
-            .map(|arg| arg.into_string().unwrap().replace(path, "FILE"))
-            .collect())
-    }
+/// Returns the flags of `cairn run` that can be set in a file; true for those without a value.
+fn known_flags() -> Vec<(String, bool)> {
+    settable_args()
+        .filter_map(|arg| Some((arg.get_long()?.to_owned(), is_switch(&arg))))
+        .collect()
+}
 
-    #[test]
-    fn flags_override_the_file() {
-        let file = "chain = \"ws://a\"\nrpc-port = 1\nrpc-external = true\nno-prometheus = false";
-        let args = ["cairn", "run", "--config", "FILE", "--rpc-port", "2"];
-        let expected = [
-            "cairn",
-            "run",
-            "--chain=ws://a",
-            "--rpc-external",
-            "--rpc-port=1",
-            "--config",
-            "FILE",
-            "--rpc-port",
-            "2",
-        ];
-        let mut given = expanded(file, &args).unwrap();
-        given[2..5].sort();
-        assert_eq!(given, expected);
-        let together = ["cairn", "run", "--config=FILE"];
-        assert_eq!(expanded("rpc-port = 1", &together).unwrap().len(), 4);
-    }
+/// Returns the arguments of `cairn run` that can be set in a file.
+fn settable_args() -> impl Iterator<Item = Arg> {
+    let cli = Cli::command();
+    let own = cli.find_subcommand(COMMAND).into_iter();
+    let all = cli
+        .get_arguments()
+        .chain(own.flat_map(Command::get_arguments));
+    let settable = |arg: &&Arg| {
+        let name = arg.get_long().unwrap_or_default();
+        let has_setting = is_switch(arg) || matches!(arg.get_action(), ArgAction::Set);
+        has_setting && name != "config" && !FLAGS_OF_OTHERS.contains(&name)
+    };
+    all.filter(settable)
+        .cloned()
+        .collect::<Vec<_>>()
+        .into_iter()
+}
 
-    #[test]
-    fn an_invalid_file_is_refused_with_its_name_and_the_reason() {
-        let args = ["cairn", "run", "--config", "FILE"];
-        for (file, said) in [
-            ("rpc-prot = 1", "rpc-prot: unknown setting"),
-            ("config = \"x\"", "unknown setting"),
-            ("rpc-external = 1", "expected true or false"),
-            ("rpc-port = [1]", "found array"),
-            ("rpc-port", "is not valid TOML"),
-        ] {
-            let error = expanded(file, &args).unwrap_err();
-            assert!(matches!(error, Failure::Usage(_)), "{error}");
-            assert!(error.to_string().contains(said), "{file}: {error}");
-        }
-        let absent = ["cairn", "run", "--config", "/nowhere/cairn.toml"];
-        let error = expanded("", &absent).unwrap_err().to_string();
-        assert!(error.contains("/nowhere/cairn.toml"), "{error}");
-    }
-
-    #[test]
-    fn other_commands_read_no_file() {
-        let args = ["cairn", "status", "--config", "FILE"];
-        assert_eq!(expanded("nonsense", &args).unwrap(), args);
-    }
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue)
 }
