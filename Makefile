@@ -137,6 +137,7 @@ check-fast:
 	scripts/check-fences.sh
 	scripts/check-readme.sh
 	scripts/check-docs.sh
+	scripts/check-service.sh
 	$(XTASK) loops
 	$(XTASK) words
 	$(XTASK) lines

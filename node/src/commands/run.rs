@@ -9,6 +9,7 @@ mod assembly;
 mod chain_status;
 mod metrics_port;
 mod rpc_port;
+mod service_manager;
 mod shutdown;
 mod startup_summary;
 
@@ -40,6 +41,7 @@ use chain_status::{ChainStatus, Configured};
 use clap::{Args, ValueEnum};
 use metrics_port::MetricsPort;
 use rpc_port::RpcPort;
+use service_manager::ServiceManager;
 use shutdown::Shutdown;
 use startup_summary::{ServedAddresses, StartupSummary};
 use std::net::SocketAddr;
@@ -267,10 +269,21 @@ async fn run_provider(
     let served = listener.serve(rpc, config)?;
     let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));
     output.answer(&startup_summary)?;
+    let manager = ServiceManager::from_env();
+    manager.report_ready();
+    let heard = stopping.clone();
+    let reported = tokio::spawn(async move {
+        heard.triggered().await;
+        manager.report_stopping();
+    });
 
     let ended = running
         .run_until_shutdown(&stopping, SHUTDOWN_TIMEOUT)
         .await;
+    if ended.is_ok() {
+        // It fails only if the runtime ends first.
+        let _ = reported.await;
+    }
     drop((address_file, token_file));
     if !served.stop(SHUTDOWN_TIMEOUT).await {
         tracing::warn!("some RPC clients did not get their responses before the stop");

@@ -36,6 +36,8 @@ mod round_trip;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
+mod service_manager;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transfer;

@@ -22,6 +22,7 @@ pub(crate) fn program() -> Command {
         "CAIRN_BASE_PATH",
         "CAIRN_RPC",
         "CAIRN_RPC_TOKEN_FILE",
+        "NOTIFY_SOCKET",
         "RUST_LOG",
     ] {
         command.env_remove(variable);
