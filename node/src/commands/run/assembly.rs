@@ -101,11 +101,11 @@ impl RunningGadget {
         tokio::select! {
             biased;
             () = stopping.triggered() => {}
-            ended = &mut self.0 => return Err(early_end(ended)),
+            // The workers may hear of the stop between the polls of these two.
+            ended = &mut self.0 => return end_of(ended, stopping),
         }
         match tokio::time::timeout(within, &mut self.0).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(early_end(Err(error))),
+            Ok(ended) => end_of(ended, stopping),
             Err(_) => {
                 tracing::warn!("abandoning work that is still in progress, as a kill would");
                 self.0.abort();
@@ -115,11 +115,17 @@ impl RunningGadget {
     }
 }
 
-fn early_end(ended: Result<(), JoinError>) -> Failure {
-    Failure::Failed(match ended {
-        Ok(()) => "the provider has stopped by itself; its log has the reason".to_owned(),
-        Err(error) => format!("the provider was aborted: {error}"),
-    })
+/// Returns what the workers' end means: it is a failure unless they were to stop.
+fn end_of(ended: Result<(), JoinError>, stopping: &Shutdown) -> Result<(), Failure> {
+    match ended {
+        Ok(()) if stopping.is_triggered() => Ok(()),
+        Ok(()) => Err(Failure::Failed(
+            "the provider has stopped by itself; its log has the reason".to_owned(),
+        )),
+        Err(error) => Err(Failure::Failed(format!(
+            "the provider was aborted: {error}"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +151,14 @@ mod tests {
                 .unwrap_err();
             assert!(ended.to_string().contains(said), "{ended}");
         }
+    }
+
+    #[test]
+    fn an_end_that_is_seen_before_the_shutdown_that_caused_it_is_no_failure() {
+        let stopping = Shutdown::manual();
+        assert!(end_of(Ok(()), &stopping).is_err());
+        stopping.trigger();
+        assert!(end_of(Ok(()), &stopping).is_ok());
     }
 
     #[tokio::test]

@@ -38,6 +38,11 @@ impl Shutdown {
         self.0.send_replace(true);
     }
 
+    /// Returns true if the stop was triggered.
+    pub(super) fn is_triggered(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Completes when the stop is triggered.
     pub(super) async fn triggered(&self) {
         let mut heard = self.0.subscribe();
