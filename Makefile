@@ -37,6 +37,11 @@ XTASK := cargo run --quiet --locked --manifest-path xtask/Cargo.toml --
 
 # The version of the tool that enforces deny.toml.
 CARGO_DENY := ^0.20
+# The version of the tool that makes Debian packages.
+CARGO_DEB := ^3.8
+
+# Where packages go.
+DIST ?= $(CARGO_TARGET_DIR)/dist
 
 # The folder that `make demo` stores; by default, the toolchain's documentation.
 FILES ?=
@@ -55,7 +60,8 @@ QUICK ?=
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories
+.PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
+	release-binary deb
 
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
@@ -80,8 +86,11 @@ help:
 	@echo 'make words   words that were replaced by better ones'
 	@echo 'make lines   source files of more than 500 lines'
 	@echo 'make advisories  known vulnerabilities of the dependencies; blocks nothing'
+	@echo 'make deb     a Debian package in DIST, tested in a folder (as root)'
+	@echo '             DIST=folder      where packages go'
 	@echo 'make deps    install the build dependencies besides Rust (the other targets do this first)'
 	@echo 'make tools   install cargo-deny if it is missing (lint and advisories do this)'
+	@echo 'make package-tools  the same for cargo-deb (deb does this)'
 	@echo
 	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
 
@@ -163,3 +172,20 @@ loops words lines:
 # there is something to read, and nothing else hangs on it.
 advisories: tools
 	cargo deny --locked check --hide-inclusion-graph advisories
+
+package-tools:
+	@command -v cargo-deb >/dev/null || \
+		cargo install --locked --target-dir '$(CARGO_TARGET_DIR)/tools' \
+			--version '$(CARGO_DEB)' cargo-deb
+
+# The program that every package has.
+release-binary:
+	@scripts/install-deps.sh cli
+	scripts/release-binary.sh
+
+# With the time of the commit in it. The test needs root, for the owner of its data.
+deb: package-tools release-binary
+	package=$$(SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) cargo deb --quiet --no-build --no-strip \
+		--manifest-path node/Cargo.toml -o '$(DIST)/' | tail -1); \
+	if [ "$$(id -u)" -eq 0 ]; then scripts/test-deb.sh "$$package"; \
+	else echo "not tested: run scripts/test-deb.sh $$package as root"; fi
