@@ -37,8 +37,9 @@ XTASK := cargo run --quiet --locked --manifest-path xtask/Cargo.toml --
 
 # The version of the tool that enforces deny.toml.
 CARGO_DENY := ^0.20
-# The version of the tool that makes Debian packages.
+# The versions of the tools that make packages.
 CARGO_DEB := ^3.8
+CARGO_CYCLONEDX := ^0.5.9
 
 # Where packages go.
 DIST ?= $(CARGO_TARGET_DIR)/dist
@@ -61,7 +62,7 @@ SECONDS ?= 14400
 SEED ?= 1000000
 
 .PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
-	release-binary deb
+	release-binary deb tarball
 
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
@@ -87,10 +88,11 @@ help:
 	@echo 'make lines   source files of more than 500 lines'
 	@echo 'make advisories  known vulnerabilities of the dependencies; blocks nothing'
 	@echo 'make deb     a Debian package in DIST, tested in a folder (as root)'
+	@echo 'make tarball  an archive for other systems in DIST, with hashes and a list of the crates'
 	@echo '             DIST=folder      where packages go'
 	@echo 'make deps    install the build dependencies besides Rust (the other targets do this first)'
 	@echo 'make tools   install cargo-deny if it is missing (lint and advisories do this)'
-	@echo 'make package-tools  the same for cargo-deb (deb does this)'
+	@echo 'make package-tools  the same for cargo-deb and cargo-cyclonedx (deb and tarball do this)'
 	@echo
 	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
 
@@ -177,6 +179,9 @@ package-tools:
 	@command -v cargo-deb >/dev/null || \
 		cargo install --locked --target-dir '$(CARGO_TARGET_DIR)/tools' \
 			--version '$(CARGO_DEB)' cargo-deb
+	@command -v cargo-cyclonedx >/dev/null || \
+		cargo install --locked --target-dir '$(CARGO_TARGET_DIR)/tools' \
+			--version '$(CARGO_CYCLONEDX)' cargo-cyclonedx
 
 # The program that every package has.
 release-binary:
@@ -189,3 +194,6 @@ deb: package-tools release-binary
 		--manifest-path node/Cargo.toml -o '$(DIST)/' | tail -1); \
 	if [ "$$(id -u)" -eq 0 ]; then scripts/test-deb.sh "$$package"; \
 	else echo "not tested: run scripts/test-deb.sh $$package as root"; fi
+
+tarball: package-tools release-binary
+	archive=$$(scripts/tarball.sh '$(DIST)' | tail -1); scripts/test-tarball.sh "$$archive"
