@@ -62,7 +62,7 @@ SECONDS ?= 14400
 SEED ?= 1000000
 
 .PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
-	release-binary deb tarball
+	release-binary deb tarball image
 
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
@@ -89,10 +89,11 @@ help:
 	@echo 'make advisories  known vulnerabilities of the dependencies; blocks nothing'
 	@echo 'make deb     a Debian package in DIST, tested in a folder (as root)'
 	@echo 'make tarball  an archive for other systems in DIST, with hashes and a list of the crates'
+	@echo 'make image   a container image in DIST; needs buildah'
 	@echo '             DIST=folder      where packages go'
 	@echo 'make deps    install the build dependencies besides Rust (the other targets do this first)'
 	@echo 'make tools   install cargo-deny if it is missing (lint and advisories do this)'
-	@echo 'make package-tools  the same for cargo-deb and cargo-cyclonedx (deb and tarball do this)'
+	@echo 'make package-tools  the same for cargo-deb and cargo-cyclonedx (deb, tarball and image do this)'
 	@echo
 	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
 
@@ -197,3 +198,8 @@ deb: package-tools release-binary
 
 tarball: package-tools release-binary
 	archive=$$(scripts/tarball.sh '$(DIST)' | tail -1); scripts/test-tarball.sh "$$archive"
+
+image: package-tools release-binary
+	archive=$$(scripts/image.sh '$(DIST)' | tail -1); \
+	if [ "$$(id -u)" -eq 0 ]; then scripts/test-image.sh "$$archive"; \
+	else echo "not tested: run scripts/test-image.sh $$archive as root"; fi

@@ -48,6 +48,17 @@ impl Globals {
         self.local_or_remote(|| self.create())
     }
 
+    /// Connects to the running provider, and leaves the lock of the base path alone.
+    pub(crate) fn running_provider(&self) -> Result<Remote, Failure> {
+        if let Some(url) = self.rpc_url()? {
+            return self.connect_to(&url);
+        }
+        let path = data_dir::base_path(self.base_path.as_ref())?;
+        let url = address_file::read(&path)
+            .ok_or_else(|| Failure::Failed(format!("no provider runs in {}", escaped(&path))))?;
+        connect_to_own_provider(&path, &url)
+    }
+
     fn local_or_remote(
         &self,
         take: impl FnOnce() -> Result<BasePath, Failure>,

@@ -1,6 +1,8 @@
 //! `cairn status`: shows a provider's limits, the state of its buckets, and the space that
 //! deduplication between buckets would save.
 
+mod readiness;
+
 use crate::backend::Backend;
 use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
@@ -42,6 +44,10 @@ const UNSERVED_AGREEMENT: &str = "its agreement is not served: see the provider'
 /// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
+    /// Tell only whether the running provider follows its chain and takes requests; if it does not,
+    /// exit with 3
+    #[arg(long, conflicts_with_all = ["max_open", "memory"])]
+    ready: bool,
     #[command(flatten)]
     provider: ProviderArgs,
 }
@@ -384,6 +390,9 @@ impl fmt::Display for Status {
 }
 
 pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
+    if args.ready {
+        return readiness::run(globals);
+    }
     let status = match globals.backend(Access::ReadWrite)? {
         Backend::Local(base) => Status::from_provider(&args.provider.open_indexed(base)?)?,
         Backend::Remote(_) if !args.provider.is_default() => {

@@ -5,6 +5,7 @@ mod by_lock;
 mod changed;
 mod false_answers;
 mod fixture;
+mod readiness;
 
 use crate::support::{FAILED, Provider, USAGE, bytes, text_field, verify};
 use cairn_rpc_listener::RpcMethods;

@@ -120,6 +120,7 @@ fn the_manual_names_only_existing_flags() {
         &["chain", "inspect"],
         &["doctor"],
         &["setup"],
+        &["status"],
         &["provider", "announce"],
         &["provider", "leave"],
         &["provider", "settings"],
