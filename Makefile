@@ -62,7 +62,7 @@ SECONDS ?= 14400
 SEED ?= 1000000
 
 .PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
-	release-binary deb tarball image
+	release-binary deb tarball image compose-images
 
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
@@ -90,6 +90,7 @@ help:
 	@echo 'make deb     a Debian package in DIST, tested in a folder (as root)'
 	@echo 'make tarball  an archive for other systems in DIST, with hashes and a list of the crates'
 	@echo 'make image   a container image in DIST; needs buildah'
+	@echo 'make compose-images  the images of ops/compose.yaml: the same, and the development node'
 	@echo '             DIST=folder      where packages go'
 	@echo 'make deps    install the build dependencies besides Rust (the other targets do this first)'
 	@echo 'make tools   install cargo-deny if it is missing (lint and advisories do this)'
@@ -203,3 +204,7 @@ image: package-tools release-binary
 	archive=$$(scripts/image.sh '$(DIST)' | tail -1); \
 	if [ "$$(id -u)" -eq 0 ]; then scripts/test-image.sh "$$archive"; \
 	else echo "not tested: run scripts/test-image.sh $$archive as root"; fi
+
+compose-images: deps image
+	cargo build $(CARGO_FLAGS) -p cairn-devnode
+	scripts/image.sh '$(DIST)' cairn-devnode
