@@ -8,6 +8,7 @@
 
 mod additions;
 mod build;
+mod by_root;
 pub mod charge;
 mod clock;
 mod commit;
@@ -39,6 +40,7 @@ mod uploads;
 mod view;
 
 pub use build::{Builder, KeepBytes};
+pub use by_root::ChunkUnderRoot;
 pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;

@@ -57,8 +57,8 @@ mod transfer;
 pub use base_path::{BasePath, BasePathError, read_bounded};
 // A bucket: storing, committing.
 pub use bucket::{
-    Bucket, BucketConfig, BucketEvent, Builder, Committed, ContentChange, EventListener, Ingested,
-    KeepBytes, NewLeaf, SignedRoot, StoredContent, move_durably, now_ms,
+    Bucket, BucketConfig, BucketEvent, Builder, ChunkUnderRoot, Committed, ContentChange,
+    EventListener, Ingested, KeepBytes, NewLeaf, SignedRoot, StoredContent, move_durably, now_ms,
 };
 // Proving.
 pub use bucket::{SpAncestryProof, SpLeavesProof, StateRef, View};

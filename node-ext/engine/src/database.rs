@@ -6,6 +6,7 @@ mod checksum;
 mod error;
 pub mod file_list;
 mod index_db;
+mod index_table;
 mod journal;
 mod legacy_db;
 pub mod log_hole;
@@ -18,7 +19,8 @@ mod write_count;
 
 pub use blob_log::BlobLog;
 pub use error::{EngineError, FaultKind};
-pub use index_db::{IndexBatch, IndexDb, Table};
+pub use index_db::{IndexBatch, IndexDb};
+pub use index_table::Table;
 pub use journal::{Change, JOURNAL_FILE, JournalLag, Reader as JournalReader, last_record};
 pub use legacy_db::{LegacyDb, LegacyFamily};
 pub use options::DamagedLog;

@@ -1,5 +1,5 @@
-//! The Global Index: a record of every bucket, readable without opening it, and a count
-//! of the buckets that hold each chunk.
+//! The Global Index: a record of every bucket, readable without opening it; a count of the
+//! buckets that hold each chunk; and the places of all content, by its hash.
 //!
 //! All of it except the nonce and the duties is a cache of the buckets (I6). It is
 //! written in the background, never during a commit, and rebuilt from a bucket whose
@@ -10,6 +10,7 @@ mod content;
 mod duties;
 #[cfg(test)]
 mod lost_files;
+mod places;
 mod record;
 mod signing;
 mod terms;
@@ -17,7 +18,7 @@ mod terms;
 mod tests;
 
 pub use content::DedupReport;
-pub(crate) use content::ReindexError;
+pub(crate) use content::{ReindexCursor, ReindexError};
 pub use duties::{AGREEMENTS_KNOWN, DutyKind, WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN};
 pub use record::{BucketRecord, BucketStatus};
 
@@ -142,7 +143,14 @@ impl Index {
         };
         let mut batch = self.db.batch();
         for (key, value) in entries.map_while(Result::ok) {
-            if ![FORMAT_KEY, TOTALS_KEY, WRITTEN_KEY, LOCATION_KEY].contains(&&*key) {
+            let own = [
+                FORMAT_KEY,
+                TOTALS_KEY,
+                WRITTEN_KEY,
+                LOCATION_KEY,
+                places::COMPLETE_KEY,
+            ];
+            if !own.contains(&&*key) {
                 batch.put(Table::Meta, &key, &value);
             }
         }
@@ -162,6 +170,8 @@ impl Index {
                 let mut batch = db.batch();
                 // The content of buckets is not copied, so its totals are not either.
                 batch.delete(Table::Meta, TOTALS_KEY);
+                // Nor are places: to note them again would take the memory of all content.
+                batch.put(Table::Meta, places::COMPLETE_KEY, &[]);
                 db.write(batch, false)?;
             }
             Err(error) => tracing::error!(
@@ -203,6 +213,7 @@ impl Index {
                 batch.put(Table::Meta, FORMAT_KEY, &INDEX_FORMAT.encode());
                 let (key, unknown) = duties::unknown_windows_row();
                 batch.put(Table::Duties, &key, &unknown);
+                batch.put(Table::Meta, places::COMPLETE_KEY, &[]);
                 db.write(batch, true)?;
             }
         }
@@ -290,28 +301,6 @@ impl Index {
         // Durably: another bucket may take its place, and must not be mistaken for this
         // one with its newest writes missing.
         Ok(self.db.write(batch, true)?)
-    }
-
-    /// Removes the content rows of a bucket.
-    pub(crate) fn remove_content(&self, id: BucketId) -> Result<(), IndexError> {
-        loop {
-            let mut totals = self.lock_totals()?;
-            let held = self.held_after(id, None, MAX_BATCH_ROWS)?;
-            let changes: Vec<_> = held
-                .iter()
-                .map(|(hash, _)| ContentChange {
-                    hash: *hash,
-                    length: None,
-                })
-                .collect();
-            let mut batch = self.db.batch();
-            let after = self.count(&mut batch, *totals, id, &changes)?;
-            self.db.write(batch, false)?;
-            *totals = after;
-            if held.len() < MAX_BATCH_ROWS {
-                return Ok(());
-            }
-        }
     }
 
     /// Returns the provider's nonce, which no bucket knows.

@@ -280,6 +280,17 @@ impl Provider {
         Ok(self.inner.index_writer.index().holders(hash)?)
     }
 
+    /// Returns at most `limit` buckets that hold the chunk or the interior node of a hash, as of
+    /// the last write of the index; buckets that hold a node of the hash come first. It is one
+    /// scan of the index, however many buckets there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Index`].
+    pub fn places(&self, hash: &H256, limit: usize) -> Result<Vec<BucketId>, ProviderError> {
+        Ok(self.inner.index_writer.index().places(hash, limit)?)
+    }
+
     /// Writes all changes of buckets so far to the index.
     pub fn write_index(&self) {
         self.inner.write_index();
@@ -324,7 +335,7 @@ impl Provider {
     /// Waits until no bucket is left to reindex.
     pub fn wait_until_indexed(&self) {
         let mut work = self.inner.work.lock();
-        while work.is_reindexing || !work.to_reindex.is_empty() {
+        while work.is_reindexing || work.completes_places || !work.to_reindex.is_empty() {
             self.inner.work_changed.wait(&mut work);
         }
     }

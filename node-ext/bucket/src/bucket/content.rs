@@ -35,7 +35,7 @@ pub(super) struct ContentState {
     /// flush, no content is logged, so that a crash always leaves a prefix of the
     /// writes; and nothing is committed.
     unlogged: bool,
-    /// Chunks stored and removed since the last [`Bucket::take_changes`], in order;
+    /// Content stored and removed since the last [`Bucket::take_changes`], in order;
     /// `None` until [`Bucket::track_changes`].
     changes: Option<Vec<ContentChange>>,
     pub(super) uploads: UploadCounts,
@@ -44,13 +44,23 @@ pub(super) struct ContentState {
     pub(super) relied_on: Option<HashSet<ContentKey>>,
 }
 
-/// A chunk that was stored or removed.
+/// Content that was stored or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContentChange {
-    /// The chunk's hash.
-    pub hash: H256,
-    /// Its length in bytes; `None` if it was removed.
-    pub length: Option<u32>,
+pub enum ContentChange {
+    /// A chunk.
+    Chunk {
+        /// The chunk's hash.
+        hash: H256,
+        /// Its length in bytes; `None` if it was removed.
+        length: Option<u32>,
+    },
+    /// An interior node of a chunk tree.
+    Node {
+        /// The node's hash.
+        hash: H256,
+        /// False if it was removed.
+        is_held: bool,
+    },
 }
 
 impl ContentState {
@@ -73,9 +83,9 @@ impl ContentState {
         }
     }
 
-    fn record_change(&mut self, hash: H256, length: Option<u32>) {
+    fn record_change(&mut self, change: ContentChange) {
         if let Some(changes) = &mut self.changes {
-            changes.push(ContentChange { hash, length });
+            changes.push(change);
         }
     }
 
@@ -146,7 +156,10 @@ impl Bucket {
         batch.put(Family::Content, layout::chunk_key(hash), bytes);
         batch.put(Family::Content, key, &layout::chunk_length_value(length));
         self.write_content(content, batch, usage)?;
-        content.record_change(*hash, Some(length));
+        content.record_change(ContentChange::Chunk {
+            hash: *hash,
+            length: Some(length),
+        });
         Ok(true)
     }
 
@@ -169,12 +182,12 @@ impl Bucket {
         self.content.lock().writes
     }
 
-    /// Starts recording which chunks are stored and removed.
+    /// Starts recording which chunks and interior nodes are stored and removed.
     pub fn track_changes(&self) {
         self.content.lock().changes.get_or_insert_with(Vec::new);
     }
 
-    /// Takes the chunks stored and removed since the last call, in order.
+    /// Takes the content stored and removed since the last call, in order.
     pub fn take_changes(&self) -> Vec<ContentChange> {
         let mut content = self.content.lock();
         content
@@ -213,6 +226,10 @@ impl Bucket {
         let mut batch = self.engine.batch();
         batch.put(Family::Content, key, &value);
         self.write_content(content, batch, usage)?;
+        content.record_change(ContentChange::Node {
+            hash: node.hash,
+            is_held: true,
+        });
         Ok(true)
     }
 
@@ -294,6 +311,8 @@ impl Bucket {
             };
             if layout::INTERIOR_NODES == [tag] {
                 usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
+                let is_held = false;
+                removed.push(ContentChange::Node { hash, is_held });
                 continue;
             }
             let length = self.engine.get(Family::Content, key)?;
@@ -301,12 +320,13 @@ impl Bucket {
             usage.bytes = usage.bytes.saturating_sub(length.unwrap_or(0).into());
             usage.chunks = usage.chunks.saturating_sub(1);
             batch.delete(Family::Content, layout::chunk_key(&hash));
-            removed.push(hash);
+            let length = None;
+            removed.push(ContentChange::Chunk { hash, length });
         }
         self.write_content(content, batch, usage)?;
         removed
             .into_iter()
-            .for_each(|hash| content.record_change(hash, None));
+            .for_each(|change| content.record_change(change));
         Ok(())
     }
 }

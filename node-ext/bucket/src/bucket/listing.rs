@@ -27,6 +27,24 @@ impl Bucket {
         }))
     }
 
+    /// Iterates over the hashes of the interior nodes after the hash `after`, in order.
+    pub fn nodes_after(
+        &self,
+        after: Option<H256>,
+    ) -> Result<impl Iterator<Item = Result<H256, ProveError>> + '_, ProveError> {
+        let from = after.map(|hash| layout::interior_key(&hash));
+        let from = from.as_ref().map_or(layout::INTERIOR_NODES, |key| &key[..]);
+        let entries = self
+            .engine
+            .scan_from(Family::Content, layout::INTERIOR_NODES, from)?;
+        let hashes = self.parsed_records(entries, |_| Some(()));
+        let hashes = hashes.map(|record| record.map(|(hash, _)| hash));
+        Ok(hashes.filter(move |hash| match hash {
+            Ok(hash) => Some(*hash) != after,
+            Err(_) => true,
+        }))
+    }
+
     /// Iterates over the interior nodes by hash; `None` for a value that cannot be parsed.
     pub(crate) fn interior_nodes(
         &self,

@@ -1,9 +1,9 @@
-//! The Global Index's database: five tables of small records.
+//! The Global Index's database: seven tables of small records.
 
 use super::log_hole::{self, LogHole};
 use super::options::index_options;
 use super::write_count::{self, WriteCount};
-use super::{EngineError, Entry};
+use super::{EngineError, Entry, Table};
 use parking_lot::RwLock;
 use rocksdb::{
     ColumnFamilyDescriptor, DBWithThreadMode, Direction, Env, IteratorMode, SingleThreaded,
@@ -11,41 +11,6 @@ use rocksdb::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// A table of the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// One record for each bucket.
-    Buckets,
-    /// For each content, its size and the number of buckets that hold it.
-    Content,
-    /// The contents that each bucket holds.
-    Held,
-    /// Obligations on chain.
-    Duties,
-    /// Records about the index itself.
-    Meta,
-}
-
-impl Table {
-    const ALL: [Self; 5] = [
-        Self::Buckets,
-        Self::Content,
-        Self::Duties,
-        Self::Held,
-        Self::Meta,
-    ];
-
-    const fn family(self) -> &'static str {
-        match self {
-            Self::Buckets => "buckets",
-            Self::Content => "content",
-            Self::Duties => "duties",
-            Self::Held => "held",
-            Self::Meta => "meta",
-        }
-    }
-}
 
 type Db = DBWithThreadMode<SingleThreaded>;
 
@@ -134,7 +99,13 @@ fn open_readable(path: &Path) -> Result<Db, EngineError> {
         });
     }
     log_hole::check_manifest(path, "opening the index for reading")?;
-    let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families(), false);
+    // An earlier version may have written it, and a reader adds no table.
+    let listed = Db::list_cf(&index_options(), path);
+    let listed = listed.map_err(|error| {
+        EngineError::from_rocksdb("listing the tables of the index", path, &error)
+    })?;
+    let families = families().filter(|family| listed.iter().any(|name| name == family.name()));
+    let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families, false);
     verify_tables(opened, path)
 }
 
@@ -149,7 +120,7 @@ fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
 fn verify_tables(opened: Result<Db, rocksdb::Error>, path: &Path) -> Result<Db, EngineError> {
     let db =
         opened.map_err(|error| EngineError::from_rocksdb("opening the index", path, &error))?;
-    for table in Table::ALL {
+    for table in Table::ALL.into_iter().filter(|table| table.is_original()) {
         family(&db, path, table)?;
     }
     Ok(db)
@@ -331,6 +302,32 @@ impl IndexDb {
             .take(SCAN_BATCH)
             .map(|entry| entry.map_err(self.error_of("scanning the index")))
             .collect()
+    }
+
+    /// Returns at most `limit` keys of a table that begin with `prefix`, in key order. None if
+    /// an earlier version wrote the index, without the table, and it is open for reading.
+    pub fn keys_of(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Box<[u8]>>, EngineError> {
+        let db = self.db.read();
+        let db = db.as_ref().ok_or_else(|| self.not_reopened())?;
+        let family = match family(db, &self.path, table) {
+            Err(_) if !table.is_original() => return Ok(Vec::new()),
+            family => family?,
+        };
+        let from = IteratorMode::From(prefix, Direction::Forward);
+        let entries = db.iterator_cf(family, from).take(limit);
+        let keys = entries.map(|entry| {
+            let (key, _) = entry.map_err(self.error_of("scanning the index"))?;
+            Ok(key)
+        });
+        let keys: Result<Vec<_>, EngineError> = keys.collect();
+        let mut keys = keys?;
+        keys.retain(|key| key.starts_with(prefix));
+        Ok(keys)
     }
 
     /// Starts an empty batch.

@@ -4,12 +4,13 @@
 //! There is a row for each bucket and chunk. So counting a change twice has no effect,
 //! and a bucket can be counted again.
 
+use super::places::{self, ContentKind};
 use super::{Index, IndexError, MAX_BATCH_ROWS, damaged};
 use cairn_bucket::{Bucket, ContentChange, IndicatesDamage, ProveError};
 use cairn_engine::{IndexBatch, Table};
 use cairn_primitives::{BucketId, H256};
 use codec::{Decode, DecodeAll, Encode};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Totals over all content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -40,14 +41,14 @@ struct ContentRow {
     bytes: u32,
 }
 
-fn held_key(id: BucketId, hash: &H256) -> [u8; 40] {
+pub(super) fn held_key(id: BucketId, hash: &H256) -> [u8; 40] {
     let mut key = [0; 40];
     key[..8].copy_from_slice(&id.0.to_be_bytes());
     key[8..].copy_from_slice(hash.as_bytes());
     key
 }
 
-fn parse_held_key(key: &[u8]) -> Option<(BucketId, H256)> {
+pub(super) fn parse_held_key(key: &[u8]) -> Option<(BucketId, H256)> {
     let (id, hash) = key.split_at_checked(8)?;
     let id = u64::from_be_bytes(id.try_into().ok()?);
     let hash = <[u8; 32]>::try_from(hash).ok()?;
@@ -79,6 +80,33 @@ impl Index {
         }
     }
 
+    /// Removes the content rows of a bucket.
+    pub(crate) fn remove_content(&self, id: BucketId) -> Result<(), IndexError> {
+        loop {
+            let mut totals = self.lock_totals()?;
+            let held = self.held_after(id, None, MAX_BATCH_ROWS)?;
+            let nodes = self.nodes_after(id, None, MAX_BATCH_ROWS)?;
+            let gone = |(hash, _): &(H256, u32)| ContentChange::Chunk {
+                hash: *hash,
+                length: None,
+            };
+            let mut changes: Vec<_> = held.iter().map(gone).collect();
+            let is_held = false;
+            let gone = |hash: &H256| ContentChange::Node {
+                hash: *hash,
+                is_held,
+            };
+            changes.extend(nodes.iter().map(gone));
+            let mut batch = self.db.batch();
+            let after = self.count(&mut batch, *totals, id, &changes)?;
+            self.db.write(batch, false)?;
+            *totals = after;
+            if held.len().max(nodes.len()) < MAX_BATCH_ROWS {
+                return Ok(());
+            }
+        }
+    }
+
     /// Adds changes of a bucket's content to a batch, which must be written before the
     /// next one is made. Changes that the index has already are skipped.
     pub(super) fn count(
@@ -88,12 +116,24 @@ impl Index {
         id: BucketId,
         changes: &[ContentChange],
     ) -> Result<Totals, IndexError> {
-        // Only the last change of each chunk counts.
-        let last: HashMap<_, _> = changes
-            .iter()
-            .map(|change| (change.hash, change.length))
-            .collect();
+        // Only the last change of each chunk and node counts.
+        let mut last = HashMap::new();
+        let mut nodes = HashMap::new();
+        for change in changes {
+            match *change {
+                ContentChange::Chunk { hash, length } => {
+                    last.insert(hash, length);
+                }
+                ContentChange::Node { hash, is_held } => {
+                    nodes.insert(hash, is_held);
+                }
+            }
+        }
+        for (hash, is_held) in nodes {
+            places::note_node(batch, id, &hash, is_held);
+        }
         for (hash, length) in last {
+            places::note(batch, ContentKind::Chunk, id, &hash, length.is_some());
             let key = held_key(id, &hash);
             let noted = self.db.get(Table::Held, &key)?.is_some();
             if noted == length.is_some() {
@@ -158,8 +198,27 @@ impl Index {
     }
 
     /// Updates the rows of one part of a bucket's content, from the first hash after
-    /// `after`. Returns the last hash of the part, or `None` after the last part.
+    /// `after`. Returns where the next part begins, or `None` after the last part.
     pub(crate) fn reindex_content(
+        &self,
+        bucket: &Bucket,
+        after: ReindexCursor,
+    ) -> Result<Option<ReindexCursor>, ReindexError> {
+        match after {
+            ReindexCursor::Chunks(after) => {
+                let end = self.reindex_chunks(bucket, after)?;
+                Ok(Some(end.map_or(ReindexCursor::Nodes(None), |end| {
+                    ReindexCursor::Chunks(Some(end))
+                })))
+            }
+            ReindexCursor::Nodes(after) => {
+                let end = self.reindex_nodes(bucket, after)?;
+                Ok(end.map(|end| ReindexCursor::Nodes(Some(end))))
+            }
+        }
+    }
+
+    fn reindex_chunks(
         &self,
         bucket: &Bucket,
         after: Option<H256>,
@@ -175,38 +234,105 @@ impl Index {
             end = Some(hash);
         }
         let last = stored.len() < MAX_BATCH_ROWS;
-        let mut changes: Vec<_> = stored
-            .iter()
-            .map(|(hash, length)| ContentChange {
-                hash: *hash,
-                length: Some(*length),
-            })
-            .collect();
-        let mut from = after;
-        loop {
+        let part = Part { after, end, last };
+        let held = |hash: &H256| stored.contains_key(hash);
+        let gone = part.stale(held, |from| {
             let noted = self.held_after(id, from, MAX_BATCH_ROWS)?;
-            for (hash, _) in &noted {
-                let past = !last && end.is_some_and(|end| *hash > end);
-                if !past && !stored.contains_key(hash) {
-                    changes.push(ContentChange {
-                        hash: *hash,
-                        length: None,
-                    });
-                }
-            }
-            from = noted.last().map(|(hash, _)| *hash);
-            let past = !last && from > end;
-            if noted.len() < MAX_BATCH_ROWS || past {
-                break;
-            }
-        }
+            Ok(noted.into_iter().map(|(hash, _)| hash).collect())
+        })?;
+        let chunk = |(hash, length)| ContentChange::Chunk { hash, length };
+        let stored = stored
+            .into_iter()
+            .map(|(hash, length)| (hash, Some(length)));
+        let gone = gone.into_iter().map(|hash| (hash, None));
+        let changes: Vec<_> = stored.chain(gone).map(chunk).collect();
+        self.note_part(id, &changes, &mut totals)?;
+        Ok(if last { None } else { end })
+    }
+
+    fn reindex_nodes(
+        &self,
+        bucket: &Bucket,
+        after: Option<H256>,
+    ) -> Result<Option<H256>, ReindexError> {
+        let id = bucket.id();
+        let mut totals = self.lock_totals()?;
+        let nodes = bucket.nodes_after(after)?.take(MAX_BATCH_ROWS);
+        let stored = nodes.collect::<Result<BTreeSet<_>, _>>()?;
+        let end = stored.last().copied();
+        let last = stored.len() < MAX_BATCH_ROWS;
+        let part = Part { after, end, last };
+        let held = |hash: &H256| stored.contains(hash);
+        let gone = part.stale(held, |from| self.nodes_after(id, from, MAX_BATCH_ROWS))?;
+        let node = |(hash, is_held)| ContentChange::Node { hash, is_held };
+        let stored = stored.into_iter().map(|hash| (hash, true));
+        let gone = gone.into_iter().map(|hash| (hash, false));
+        let changes: Vec<_> = stored.chain(gone).map(node).collect();
+        self.note_part(id, &changes, &mut totals)?;
+        Ok(if last { None } else { end })
+    }
+
+    fn note_part(
+        &self,
+        id: BucketId,
+        changes: &[ContentChange],
+        totals: &mut Totals,
+    ) -> Result<(), IndexError> {
         for part in changes.chunks(MAX_BATCH_ROWS) {
             let mut batch = self.db.batch();
             let after = self.count(&mut batch, *totals, id, part)?;
-            self.db.write(batch, false).map_err(IndexError::from)?;
+            self.db.write(batch, false)?;
             *totals = after;
         }
-        Ok(if last { None } else { end })
+        Ok(())
+    }
+}
+
+/// Where the next part of a bucket's content begins: after a hash, or at the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReindexCursor {
+    /// Among its chunks.
+    Chunks(Option<H256>),
+    /// Among its interior nodes, once all chunks are noted.
+    Nodes(Option<H256>),
+}
+
+impl Default for ReindexCursor {
+    fn default() -> Self {
+        Self::Chunks(None)
+    }
+}
+
+/// One part of a bucket's content: the hashes after `after`, up to `end` or to the last.
+struct Part {
+    after: Option<H256>,
+    end: Option<H256>,
+    last: bool,
+}
+
+impl Part {
+    fn is_past(&self, hash: Option<H256>) -> bool {
+        !self.last && hash > self.end
+    }
+
+    /// Returns the noted hashes of this part that the bucket does not hold. `noted_after` pages
+    /// through what is noted.
+    fn stale(
+        &self,
+        is_stored: impl Fn(&H256) -> bool,
+        noted_after: impl Fn(Option<H256>) -> Result<Vec<H256>, IndexError>,
+    ) -> Result<Vec<H256>, IndexError> {
+        let mut stale = Vec::new();
+        let mut from = self.after;
+        loop {
+            let noted = noted_after(from)?;
+            let of_part = noted.iter().filter(|hash| !self.is_past(Some(**hash)));
+            stale.extend(of_part.filter(|hash| !is_stored(hash)));
+            from = noted.last().copied();
+            if noted.len() < MAX_BATCH_ROWS || self.is_past(from) {
+                return Ok(stale);
+            }
+        }
     }
 }
 

@@ -15,12 +15,26 @@ impl Index {
     }
 }
 
+impl Index {
+    /// Leaves the index as a version without places would have written it.
+    pub(crate) fn remove_places(&self) {
+        let mut batch = self.db.batch();
+        batch.delete(Table::Meta, places::COMPLETE_KEY);
+        for table in [Table::Nodes, Table::Places] {
+            for entry in self.db.scan_from(table, &[]).unwrap() {
+                batch.delete(table, &entry.unwrap().0);
+            }
+        }
+        self.db.write(batch, true).unwrap();
+    }
+}
+
 fn length_of(hash: u8) -> u32 {
     u32::from(hash) * 10 + 1
 }
 
 fn change(hash: u8, added: bool) -> ContentChange {
-    ContentChange {
+    ContentChange::Chunk {
         hash: H256::repeat_byte(hash),
         length: added.then(|| length_of(hash)),
     }
@@ -77,6 +91,12 @@ proptest! {
         for hash in 0..8 {
             let holders = model.values().filter(|held| held.contains(&hash)).count();
             prop_assert_eq!(index.holders(&H256::repeat_byte(hash)).unwrap(), holders as u64);
+            let places: Vec<_> = model
+                .iter()
+                .filter(|(_, held)| held.contains(&hash))
+                .map(|(id, _)| BucketId(*id))
+                .collect();
+            prop_assert_eq!(index.places(&H256::repeat_byte(hash), 9).unwrap(), places);
         }
     }
 
@@ -86,6 +106,34 @@ proptest! {
             prop_assert_eq!(record.encode(), bytes);
         }
     }
+}
+
+#[test]
+fn a_node_has_its_places_before_those_of_a_chunk_with_its_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(&folder.path().join("index")).unwrap();
+    let hash = H256::repeat_byte(3);
+    let write = |id, changes: Vec<_>| {
+        let record = BucketRecord::unknown(BucketStatus::Sound);
+        index
+            .write(BucketId(id), || Some(Note { record, changes }))
+            .unwrap();
+    };
+    let node = |is_held| vec![ContentChange::Node { hash, is_held }];
+    write(1, vec![change(3, true)]);
+    write(2, node(true));
+    assert_eq!(index.places(&hash, 9).unwrap(), [BucketId(2), BucketId(1)]);
+    assert_eq!(index.places(&hash, 1).unwrap(), [BucketId(2)]);
+    // Nodes are not counted as chunks.
+    assert_eq!(index.holders(&hash).unwrap(), 1);
+    write(1, node(true));
+    write(1, node(false));
+    write(2, node(false));
+    assert_eq!(index.places(&hash, 9).unwrap(), [BucketId(1)]);
+    write(2, node(true));
+    index.remove_content(BucketId(1)).unwrap();
+    index.remove_content(BucketId(2)).unwrap();
+    assert_eq!(index.places(&hash, 9).unwrap(), []);
 }
 
 #[test]

@@ -94,9 +94,11 @@ impl Provider {
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
         let to_reindex = reindex::find_stale(&base, &index_writer, &trash)?;
-        let to_reindex = match options.reindex_on_demand || read_only_reason.is_some() {
-            true => Vec::new(),
-            false => to_reindex,
+        let completes_places = !index_writer.index().has_all_places()?;
+        let reindexes_all = !options.reindex_on_demand && read_only_reason.is_none();
+        let to_reindex = match reindexes_all {
+            true => to_reindex,
+            false => Vec::new(),
         };
         let inner = Arc::new(Inner {
             read_only_reason,
@@ -113,6 +115,7 @@ impl Provider {
             counts,
             work: Mutex::new(BackgroundWork {
                 to_reindex,
+                completes_places: completes_places && reindexes_all,
                 trash,
                 ..BackgroundWork::default()
             }),

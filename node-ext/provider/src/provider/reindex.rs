@@ -5,7 +5,7 @@ use super::fingerprint::fingerprint;
 use super::index_writer::IndexWriter;
 use super::trash::TrashedBucket;
 use super::{IndexedBucket, Inner, Lease, ProviderError};
-use crate::index::{BucketRecord, BucketStatus, ReindexError};
+use crate::index::{BucketRecord, BucketStatus, ReindexCursor, ReindexError};
 use crate::pool::LeaseRequest;
 use cairn_bucket::{BasePath, Bucket, ProveError, SignedRoot};
 use cairn_engine::Access;
@@ -27,6 +27,7 @@ pub(super) fn find_stale(
     let folder = base.path().join(BUCKETS_DIR);
     let mut after = None;
     let mut to_learn = Vec::new();
+    let has_places = index_writer.index().has_all_places()?;
     loop {
         let page = index_writer.index().page(after, PAGE_RECORDS)?;
         let Some((last, _)) = page.last() else {
@@ -49,8 +50,8 @@ pub(super) fn find_stale(
                 continue;
             }
             let files = fingerprint(&folder.join(bucket_dir_name(id))).ok();
-            // Earlier versions did not count flagged leaves.
-            let is_noted = record.fingerprint.is_some() && record.flagged.is_some();
+            // Earlier versions did not count flagged leaves, and noted no places.
+            let is_noted = record.fingerprint.is_some() && record.flagged.is_some() && has_places;
             if is_noted && record.fingerprint == files {
                 index_writer.set_up_to_date(id, true);
             } else {
@@ -69,6 +70,12 @@ impl Inner {
         let mut work = self.work.lock();
         while !work.is_stopping {
             let Some(id) = work.to_reindex.pop() else {
+                if work.completes_places {
+                    parking_lot::MutexGuard::unlocked(&mut work, || self.record_all_places());
+                    work.completes_places = false;
+                    self.work_changed.notify_all();
+                    continue;
+                }
                 self.work_changed.wait(&mut work);
                 continue;
             };
@@ -82,6 +89,14 @@ impl Inner {
             });
             work.is_reindexing = false;
             self.work_changed.notify_all();
+        }
+    }
+
+    /// Records that all buckets were indexed since this version, which notes their places. A
+    /// bucket that could not be is damaged, and is indexed when its repair changes its files.
+    fn record_all_places(&self) {
+        if let Err(error) = self.index_writer.index().set_all_places() {
+            tracing::error!(%error, "the index is rebuilt again at the next start");
         }
     }
 
@@ -135,19 +150,20 @@ impl Inner {
     pub(super) fn reindex(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let path = self.pool.store().path(id);
         let files = fingerprint(&path).ok();
-        let mut end = None;
+        let mut next = ReindexCursor::default();
         loop {
             // Leased for one part at a time, so that nobody waits for the whole.
             let lease = self.lease(id, LeaseRequest::read())?;
             let learned =
-                lease.run(|bucket| self.index_writer.index().reindex_content(bucket, end));
-            end = match learned {
-                Ok(end) => end,
+                lease.run(|bucket| self.index_writer.index().reindex_content(bucket, next));
+            match learned {
+                Ok(Some(following)) => {
+                    next = following;
+                    continue;
+                }
+                Ok(None) => {}
                 Err(ReindexError::Index(error)) => return Err(error.into()),
                 Err(ReindexError::Bucket(error)) => return Err(error.into()),
-            };
-            if end.is_some() {
-                continue;
             }
             let before = self.index_writer.record(id);
             let mut record = read_record(&lease, before.as_ref())?;

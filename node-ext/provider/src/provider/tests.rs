@@ -19,6 +19,7 @@ mod disk;
 mod faults;
 mod gate;
 mod lifecycle;
+mod places;
 mod quarantine;
 mod read_only;
 mod scrubbing;

@@ -46,6 +46,8 @@ pub(super) struct BackgroundWork {
     pub(super) is_stopping: bool,
     /// Buckets to reindex.
     pub(super) to_reindex: Vec<BucketId>,
+    /// True until it is recorded that these completed the places of all content.
+    pub(super) completes_places: bool,
     pub(super) is_reindexing: bool,
     pub(super) trash: Vec<trash::TrashedBucket>,
     pub(super) is_emptying_trash: bool,

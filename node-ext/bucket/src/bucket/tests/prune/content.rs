@@ -54,12 +54,18 @@ fn tracked_changes_include_removed_chunks() {
     model.prune(1);
     model.bucket().track_changes();
     model.release(0);
-    let last = HashingProfile::Plain.chunk(&[2; 5]);
-    let gone = ContentChange {
-        hash: last,
-        length: None,
-    };
-    assert_eq!(model.bucket().take_changes(), vec![gone]);
+    let hash = HashingProfile::Plain.chunk(&[2; 5]);
+    let is_held = false;
+    let gone = model.bucket().take_changes();
+    let chunks = |change: &ContentChange| matches!(change, ContentChange::Chunk { .. });
+    let (chunks, nodes): (Vec<_>, Vec<_>) = gone.into_iter().partition(chunks);
+    assert_eq!(chunks, [ContentChange::Chunk { hash, length: None }]);
+    assert!(
+        nodes.iter().all(
+            |change| matches!(change, ContentChange::Node { is_held: held, .. } if *held == is_held)
+        ),
+        "{nodes:?}"
+    );
 }
 
 /// A source that runs a function before its bytes are read.
