@@ -8,6 +8,7 @@
 
 mod content;
 mod duties;
+mod held_key;
 #[cfg(test)]
 mod lost_files;
 mod places;

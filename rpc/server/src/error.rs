@@ -21,9 +21,10 @@ const BUCKET_RETRY_DELAY: Duration = Duration::from_millis(500);
 /// When to retry for space on a disk, which an operator has to make.
 const DISK_RETRY_DELAY: Duration = Duration::from_secs(60);
 
-/// An [`Error`] that `?` makes of the provider's errors.
+/// An [`Error`] that `?` makes of the provider's errors. Its text is fit for strangers; what is not
+/// is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MethodError(pub(crate) Error);
+pub struct MethodError(pub(crate) Error);
 
 impl From<Error> for MethodError {
     fn from(error: Error) -> Self {

@@ -29,7 +29,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// A class of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WorkClass {
+pub enum WorkClass {
     /// An answer to an open challenge, with its deadline in anchor blocks.
     Challenge(u32),
     /// A signature for another provider.
@@ -40,9 +40,10 @@ pub(crate) enum WorkClass {
     Write,
 }
 
-/// All lanes. Clones share them.
+/// All lanes of a provider. Clones share them: a second server of the same provider takes its
+/// permits from the same lanes.
 #[derive(Clone)]
-pub(crate) struct Lanes {
+pub struct Lanes {
     inner: Arc<Inner>,
 }
 
@@ -53,6 +54,13 @@ struct Inner {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     stopping: AtomicBool,
+}
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counts = self.all().map(|(name, lane)| (name, lane.counts()));
+        f.debug_map().entries(counts).finish()
+    }
 }
 
 impl Lanes {
@@ -126,6 +134,34 @@ impl Lanes {
             return None;
         }
         self.lane(class).0.try_acquire()
+    }
+
+    /// Runs a job of another server of the same provider, on a thread that may block. The job gets
+    /// the time it has left; its result, a failure included, is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the job was not admitted, took too long, or panicked.
+    pub async fn serve<T: Send + 'static>(
+        &self,
+        class: WorkClass,
+        doing: &'static str,
+        job: impl FnOnce(Duration) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.run(class, doing, move |left| Ok(job(left))).await
+    }
+
+    /// Awaits work of another server of the same provider that waits and does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the work was not admitted or took too long.
+    pub async fn serve_waiting<T>(
+        &self,
+        class: WorkClass,
+        job: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        self.wait(class, async { Ok(job.await) }).await
     }
 
     /// Runs work that may block, on a thread that may. The job gets the time it has left.

@@ -49,7 +49,9 @@ mod methods;
 mod policy;
 
 pub use cosigners::{CosignerLimits, RpcCosigners};
+pub use error::MethodError;
 pub use exports::ExportFolder;
+pub use lanes::{Lanes, WorkClass};
 pub use limits::{LaneLimits, Limits};
 pub use methods::ProviderRpc;
 pub use policy::{DenyUnsafe, Policy};

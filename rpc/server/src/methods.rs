@@ -87,6 +87,26 @@ impl ProviderRpc {
         Ok(module)
     }
 
+    /// Returns the lanes, for another server of the same provider.
+    pub fn lanes(&self) -> Lanes {
+        self.lanes.clone()
+    }
+
+    /// Returns the view of the running provider.
+    pub const fn handle(&self) -> &ExtensionHandle {
+        &self.handle
+    }
+
+    /// Returns how much one request may ask for.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns whether leaves with padding slots are refused.
+    pub const fn refuses_padding(&self) -> bool {
+        self.refuses_padding
+    }
+
     /// Registers counts of requests with a Prometheus registry.
     ///
     /// # Errors

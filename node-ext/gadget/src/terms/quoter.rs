@@ -41,6 +41,8 @@ pub struct Quoter {
     inputs: QuoterInputs,
     /// The facts at the head that was asked about last.
     facts: Mutex<Option<ChainFacts>>,
+    /// The provider's record at the head at which it was read last.
+    record: Mutex<Option<(H256, Option<ProviderInfo>)>>,
     /// The reason why nothing was offered at the last request, which is logged once.
     no_offer: Mutex<Option<NoOffer>>,
     /// One request is answered at a time, so that space is not promised twice.
@@ -102,6 +104,7 @@ impl Quoter {
             policy,
             inputs,
             facts: Mutex::default(),
+            record: Mutex::default(),
             no_offer: Mutex::default(),
             one_at_a_time: tokio::sync::Mutex::default(),
             signed: AtomicU64::new(0),
@@ -220,6 +223,25 @@ impl Quoter {
             redeemable,
             free_bytes: free_bytes.saturating_sub(unfilled),
         })
+    }
+
+    /// Returns the provider's record at the last finalized head at which its agreements are known,
+    /// or `None` if it is not registered there. The chain is asked once for each head.
+    ///
+    /// # Errors
+    ///
+    /// [`TermsRefusal::NotReady`] if no such head is known, or the chain does not answer.
+    pub async fn record(&self) -> Result<Option<ProviderInfo>, TermsRefusal> {
+        let known = self.inputs.agreements.known_at();
+        let (head, _) = known.ok_or(TermsRefusal::NotReady)?;
+        let kept = self.record.lock().clone();
+        if let Some((_, record)) = kept.filter(|(at, _)| *at == head.hash) {
+            return Ok(record);
+        }
+        let record = self.chain.provider(head.hash).await;
+        let record = record.map_err(|_| TermsRefusal::NotReady)?;
+        *self.record.lock() = Some((head.hash, record.clone()));
+        Ok(record)
     }
 
     /// Reads the chain at a head, once for each head.

@@ -4,6 +4,7 @@
 //! There is a row for each bucket and chunk. So counting a change twice has no effect,
 //! and a bucket can be counted again.
 
+use super::held_key::{held_key, parse_held_key};
 use super::places::{self, ContentKind};
 use super::{Index, IndexError, MAX_BATCH_ROWS, damaged};
 use cairn_bucket::{Bucket, ContentChange, IndicatesDamage, ProveError};
@@ -39,20 +40,6 @@ pub struct DedupReport {
 struct ContentRow {
     buckets: u64,
     bytes: u32,
-}
-
-pub(super) fn held_key(id: BucketId, hash: &H256) -> [u8; 40] {
-    let mut key = [0; 40];
-    key[..8].copy_from_slice(&id.0.to_be_bytes());
-    key[8..].copy_from_slice(hash.as_bytes());
-    key
-}
-
-pub(super) fn parse_held_key(key: &[u8]) -> Option<(BucketId, H256)> {
-    let (id, hash) = key.split_at_checked(8)?;
-    let id = u64::from_be_bytes(id.try_into().ok()?);
-    let hash = <[u8; 32]>::try_from(hash).ok()?;
-    Some((BucketId(id), H256(hash)))
 }
 
 impl Index {

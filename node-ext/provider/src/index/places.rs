@@ -3,7 +3,7 @@
 //! A request that names a hash and no bucket is resolved by one scan of these rows. There is a
 //! row for each bucket, so none is lost while another bucket holds the same content.
 
-use super::content::{held_key, parse_held_key};
+use super::held_key::{held_key, parse_held_key};
 use super::{Index, IndexError, damaged};
 use cairn_engine::{IndexBatch, Table};
 use cairn_primitives::{BucketId, H256};
@@ -12,7 +12,7 @@ use cairn_primitives::{BucketId, H256};
 /// earlier version wrote has none until its buckets are indexed again.
 pub(super) const COMPLETE_KEY: &[u8] = b"places";
 
-/// What a hash names in a bucket. Nodes come first: anyone can store the two hashes of another's
+/// The kind of content that a hash names in a bucket. Nodes come first: anyone can store the two hashes of another's
 /// node as a chunk of 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContentKind {

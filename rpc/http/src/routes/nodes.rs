@@ -1,0 +1,243 @@
+//! `/node`, `/exists` and `/fetch_nodes`: single chunks and interior nodes.
+
+use crate::app::App;
+use crate::error::HttpError;
+use crate::given_hash;
+use crate::hex_text;
+use crate::places::Stored;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use cairn_bucket::{Bucket, IngestError, ProveError, StoredContent};
+use cairn_primitives::{BucketId, H256};
+use cairn_provider::Lease;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+pub(crate) struct NodeQuery {
+    hash: String,
+}
+
+/// A chunk or an interior node. The data of a node are the hashes of its children.
+#[derive(Serialize)]
+pub(crate) struct Node {
+    /// As the client has written it.
+    hash: String,
+    data: String,
+    children: Option<Vec<String>>,
+}
+
+impl Node {
+    fn new(hash: String, content: &StoredContent) -> Self {
+        match content {
+            StoredContent::Chunk(bytes) => Self {
+                hash,
+                data: STANDARD.encode(bytes),
+                children: None,
+            },
+            StoredContent::Node { left, right } => Self {
+                hash,
+                data: STANDARD.encode([left.as_bytes(), right.as_bytes()].concat()),
+                children: Some(hex_text::all_prefixed([left, right])),
+            },
+        }
+    }
+}
+
+/// Returns what a bucket holds under a hash; a node rather than a chunk of the same hash.
+fn content_of(bucket: &Bucket, hash: &H256) -> Result<Option<StoredContent>, ProveError> {
+    match bucket.children_of(hash)? {
+        Some((left, right)) => Ok(Some(StoredContent::Node { left, right })),
+        None => bucket.fetch(hash),
+    }
+}
+
+pub(crate) async fn get_node(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<NodeQuery>,
+) -> Result<Json<Node>, HttpError> {
+    let hash = given_hash::hash(&query.hash)?;
+    let job = move |lease: &Lease| lease.run(|bucket| content_of(bucket, &hash));
+    match app.find((&headers, &method), hash, job).await? {
+        Some((_, content)) => Ok(Json(Node::new(query.hash, &content))),
+        None => Err(HttpError::NotFound(query.hash)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PutNode {
+    bucket_id: u64,
+    hash: String,
+    data: String,
+    children: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct NodeStored {
+    stored: bool,
+}
+
+/// The content that a request stores.
+#[derive(Clone)]
+enum NewContent {
+    Chunk(Bytes),
+    Node(H256, H256),
+}
+
+impl NewContent {
+    fn decode(data: &str, children: Option<&[String]>) -> Result<Self, HttpError> {
+        let wrong = |reason: String| HttpError::Decode {
+            what: "node data",
+            reason,
+        };
+        let bytes = STANDARD.decode(data);
+        let bytes = bytes.map_err(|error| wrong(error.to_string()))?;
+        let Some(children) = children else {
+            return Ok(Self::Chunk(bytes.into()));
+        };
+        let [left, right] = children else {
+            let count = children.len();
+            return Err(wrong(format!("a node has two children, not {count}")));
+        };
+        let (left, right) = (given_hash::hash(left)?, given_hash::hash(right)?);
+        // Today's provider takes any children with any data, and then proves nothing.
+        if bytes != [left.as_bytes(), right.as_bytes()].concat() {
+            let reason = "the data of a node are the hashes of its children";
+            return Err(wrong(reason.to_owned()));
+        }
+        Ok(Self::Node(left, right))
+    }
+
+    const fn kind(&self) -> Stored {
+        match self {
+            Self::Chunk(_) => Stored::Chunk,
+            Self::Node(..) => Stored::Node,
+        }
+    }
+
+    fn store(&self, lease: &Lease, hash: H256) -> Result<(), HttpError> {
+        let stored = lease.run(|bucket| match self {
+            Self::Chunk(bytes) => bucket.put_chunk(hash, bytes),
+            Self::Node(left, right) => bucket.put_node(hash, *left, *right),
+        });
+        match (stored, self) {
+            (Err(IngestError::MissingChild { child, .. }), Self::Node(left, right)) => {
+                let mut missing = vec![child];
+                // The bucket names the first that it does not find.
+                for other in [left, right] {
+                    let is_held = *other == H256::zero()
+                        || lease.run(|bucket| bucket.contains(other)).unwrap_or(true);
+                    if !is_held && !missing.contains(other) {
+                        missing.push(*other);
+                    }
+                }
+                Err(HttpError::ChildrenMissing(missing))
+            }
+            (stored, _) => Ok(stored.map(drop)?),
+        }
+    }
+}
+
+pub(crate) async fn put_node(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Json(request): Json<PutNode>,
+) -> Result<Json<NodeStored>, HttpError> {
+    let bucket = BucketId(request.bucket_id);
+    let is_ours = app.authorise_write(&headers, &method, bucket).await?;
+    let hash = given_hash::hash(&request.hash)?;
+    let content = NewContent::decode(&request.data, request.children.as_deref())?;
+    let kind = content.kind();
+    let job = move |lease: &Lease| content.store(lease, hash);
+    app.write(bucket, is_ours, job).await?;
+    app.recent().remember(hash, kind, bucket);
+    Ok(Json(NodeStored { stored: true }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Hashes {
+    bucket_id: u64,
+    hashes: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Existence {
+    exists: Vec<String>,
+    missing: Vec<String>,
+}
+
+/// Tells what a bucket holds. A bucket that is not here holds nothing.
+pub(crate) async fn exists(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Json(request): Json<Hashes>,
+) -> Result<Json<Existence>, HttpError> {
+    let bucket = BucketId(request.bucket_id);
+    app.authorise_read(&headers, &method, bucket).await?;
+    let hashes = given_hash::hashes(&request.hashes, app.rpc().limits().hashes)?;
+    let asked = hashes.clone();
+    let job = move |lease: &Lease| {
+        let held = asked.iter().map(|hash| {
+            let contains = lease.run(|bucket| bucket.contains(hash));
+            Ok::<_, HttpError>((*hash, contains.map_err(ProveError::from)?))
+        });
+        held.collect::<Result<Vec<_>, _>>()
+    };
+    let held = match app.read(bucket, job).await {
+        Err(HttpError::BucketNotFound(_)) => hashes.iter().map(|hash| (*hash, false)).collect(),
+        held => held?,
+    };
+    let of = |wanted: bool| {
+        let matching = held.iter().filter(|(_, is_held)| *is_held == wanted);
+        hex_text::all_prefixed(matching.map(|(hash, _)| hash))
+    };
+    Ok(Json(Existence {
+        exists: of(true),
+        missing: of(false),
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct FetchedNodes {
+    nodes: Vec<Node>,
+}
+
+/// Returns the content of hashes, up to the size of one answer; unknown hashes are left out, and
+/// so are those that do not fit.
+pub(crate) async fn fetch_nodes(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Json(request): Json<Hashes>,
+) -> Result<Json<FetchedNodes>, HttpError> {
+    let bucket = BucketId(request.bucket_id);
+    app.authorise_read(&headers, &method, bucket).await?;
+    let limits = *app.rpc().limits();
+    let hashes = given_hash::hashes(&request.hashes, limits.fetched)?;
+    let job = move |lease: &Lease| {
+        let mut found = Vec::new();
+        let mut bytes = 0u64;
+        for (hash, text) in hashes.iter().zip(&request.hashes) {
+            let length = lease.run(|bucket| bucket.content_length(hash))?;
+            bytes = bytes.saturating_add(length.unwrap_or(0));
+            if bytes > limits.fetched_bytes && !found.is_empty() {
+                break;
+            }
+            let content = lease.run(|bucket| content_of(bucket, hash))?;
+            found.extend(content.map(|content| Node::new(text.clone(), &content)));
+        }
+        Ok::<_, ProveError>(found)
+    };
+    let nodes = match app.read(bucket, job).await {
+        Err(HttpError::BucketNotFound(_)) => Vec::new(),
+        nodes => nodes?,
+    };
+    Ok(Json(FetchedNodes { nodes }))
+}

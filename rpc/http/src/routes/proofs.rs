@@ -1,0 +1,143 @@
+//! `/mmr_peaks`, `/mmr_proof` and `/chunk_proof`: what an answer to a challenge is made of.
+
+use super::commitment::{BucketQuery, about};
+use crate::app::App;
+use crate::error::HttpError;
+use crate::given_hash;
+use crate::hex_text::{all_prefixed, prefixed};
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cairn_primitives::{BucketId, ChunkIndex, MerkleProof};
+use cairn_provider::Lease;
+use cairn_rpc_api::{BucketApiServer, Code, Error, U64OrHex};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+pub(crate) struct Peaks {
+    bucket_id: u64,
+    mmr_root: String,
+    peaks: Vec<String>,
+}
+
+pub(crate) async fn mmr_peaks(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<BucketQuery>,
+) -> Result<Json<Peaks>, HttpError> {
+    let bucket = BucketId(query.bucket_id);
+    app.authorise_read(&headers, &method, bucket).await?;
+    let found = BucketApiServer::peaks(app.rpc(), U64OrHex(bucket.0), None).await;
+    let found = found.map_err(about(bucket))?;
+    Ok(Json(Peaks {
+        bucket_id: bucket.0,
+        mmr_root: prefixed(found.commitment.mmr_root),
+        peaks: all_prefixed(&found.peaks),
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LeafQuery {
+    bucket_id: u64,
+    leaf_index: u64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct LeafProof {
+    leaf: Leaf,
+    proof: LeafPath,
+}
+
+#[derive(Serialize)]
+struct Leaf {
+    data_root: String,
+    data_size: u64,
+    total_size: u64,
+}
+
+#[derive(Serialize)]
+struct LeafPath {
+    peaks: Vec<String>,
+    siblings: Vec<String>,
+    path: Vec<bool>,
+}
+
+pub(crate) async fn mmr_proof(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<LeafQuery>,
+) -> Result<Json<LeafProof>, HttpError> {
+    let (bucket, index) = (BucketId(query.bucket_id), query.leaf_index);
+    app.authorise_read(&headers, &method, bucket).await?;
+    let proven = BucketApiServer::mmr_proof(app.rpc(), U64OrHex(bucket.0), U64OrHex(index), None);
+    let proven = proven.await.map_err(|error| match &error {
+        Error::Coded { code, .. } if *code == Code::NoSuchLeaf => {
+            HttpError::NotFound(format!("leaf_{index}"))
+        }
+        _ => about(bucket)(error),
+    })?;
+    Ok(Json(LeafProof {
+        leaf: Leaf {
+            data_root: prefixed(proven.leaf.data_root),
+            data_size: proven.leaf.data_size.0,
+            total_size: proven.leaf.total_size.0,
+        },
+        proof: LeafPath {
+            peaks: all_prefixed(&proven.peaks),
+            siblings: all_prefixed(&proven.leaf_proof.siblings),
+            path: proven.leaf_proof.path,
+        },
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ChunkQuery {
+    data_root: String,
+    chunk_index: u64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ChunkProof {
+    chunk_hash: String,
+    chunk_data: String,
+    proof: ChunkPath,
+}
+
+#[derive(Serialize)]
+struct ChunkPath {
+    siblings: Vec<String>,
+    path: Vec<bool>,
+}
+
+impl From<MerkleProof> for ChunkPath {
+    fn from(proof: MerkleProof) -> Self {
+        Self {
+            siblings: all_prefixed(&proof.siblings),
+            path: proof.path,
+        }
+    }
+}
+
+pub(crate) async fn chunk_proof(
+    State(app): State<App>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<ChunkQuery>,
+) -> Result<Json<ChunkProof>, HttpError> {
+    let root = given_hash::hash(&query.data_root)?;
+    let index = ChunkIndex(query.chunk_index);
+    let job = move |lease: &Lease| lease.run(|bucket| bucket.chunk_under(&root, index));
+    let found = app.find((&headers, &method), root, job).await?;
+    let Some((_, chunk)) = found else {
+        return Err(HttpError::NotFound(format!("chunk_{index}")));
+    };
+    Ok(Json(ChunkProof {
+        chunk_hash: prefixed(chunk.hash),
+        chunk_data: STANDARD.encode(&chunk.bytes),
+        proof: chunk.proof.into(),
+    }))
+}

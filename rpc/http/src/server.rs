@@ -1,0 +1,163 @@
+//! The listener: HTTP/1.1 connections within limits, until it is stopped.
+
+use crate::config::HttpConfig;
+use crate::connections::Connections;
+use crate::rate_limit::Peer;
+use crate::router::router;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use cairn_rpc_server::ProviderRpc;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_io_timeout::TimeoutStream;
+
+/// How long to wait after a connection could not be accepted, as when descriptors have run out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// A running HTTP server.
+#[derive(Debug)]
+pub struct HttpHandle {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    served: JoinHandle<JoinSet<()>>,
+}
+
+/// Serves a provider's HTTP face on a bound socket, in the background.
+///
+/// # Errors
+///
+/// The socket's, if it has no address.
+pub fn serve(
+    listener: TcpListener,
+    rpc: ProviderRpc,
+    config: HttpConfig,
+) -> std::io::Result<HttpHandle> {
+    let address = listener.local_addr()?;
+    let (stop, stopping) = watch::channel(false);
+    let server = Server {
+        connections: Connections::new(config.limits.connections, config.limits.per_source),
+        idle: config.limits.idle,
+        router: router(rpc, config),
+        stopping,
+    };
+    Ok(HttpHandle {
+        address,
+        stop,
+        served: tokio::spawn(server.run(listener)),
+    })
+}
+
+impl HttpHandle {
+    /// Returns the address that it listens on.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts no more connections, and waits until the requests in progress are answered. Returns
+    /// false if that took longer than `wait`.
+    pub async fn stop(self, wait: Duration) -> bool {
+        // Nobody may be listening any more.
+        let _ = self.stop.send(true);
+        let ended = async {
+            if let Ok(mut connections) = self.served.await {
+                while connections.join_next().await.is_some() {}
+            }
+        };
+        tokio::time::timeout(wait, ended).await.is_ok()
+    }
+}
+
+struct Server {
+    connections: Connections,
+    idle: Duration,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Accepts connections until it is stopped. Returns those that are still open.
+    async fn run(mut self, listener: TcpListener) -> JoinSet<()> {
+        let mut open = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = self.stopping.wait_for(|stop| *stop) => break,
+                Some(_) = open.join_next() => continue,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => self.begin(stream, address, &mut open),
+                Err(error) => {
+                    tracing::debug!(%error, "an HTTP connection was not accepted");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+        open
+    }
+
+    /// Serves a connection, or closes it at once if there is no place for it.
+    fn begin(&self, stream: TcpStream, address: SocketAddr, open: &mut JoinSet<()>) {
+        let peer = Peer(address.ip());
+        let Some(place) = self.connections.admit(peer) else {
+            tracing::debug!(%address, "an HTTP connection above the limits was closed");
+            return;
+        };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_read_timeout(Some(self.idle));
+        stream.set_write_timeout(Some(self.idle));
+        let (idle, router, stopping) = (self.idle, self.router.clone(), self.stopping.clone());
+        open.spawn(async move {
+            let _place = place;
+            serve_connection(stream, peer, idle, router, stopping).await;
+        });
+    }
+}
+
+async fn serve_connection(
+    stream: TimeoutStream<TcpStream>,
+    peer: Peer,
+    idle: Duration,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        hyper::service::Service::call(&router, request)
+    });
+    // A timed-out stream cannot be moved.
+    let stream = TokioIo::new(Box::pin(stream));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(idle);
+    // Otherwise it reads while a response is made, and a client that waits would be too silent.
+    http.half_close(true);
+    let mut connection = pin!(http.serve_connection(stream, service));
+    // The lock of its value must not be held.
+    let stopped = async { drop(stopping.wait_for(|stop| *stop).await) };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stopped => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "an HTTP connection has ended early");
+    }
+}

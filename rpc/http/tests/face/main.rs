@@ -1,0 +1,23 @@
+//! The HTTP face over a real provider in a folder of its own, and a simulated chain: each route
+//! with its bodies as bytes, its errors, and the limits of strangers.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a test that truncates fails, as it should"
+)]
+
+#[cfg(test)]
+mod authorisation;
+#[cfg(test)]
+mod content;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod proofs;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod terms;
