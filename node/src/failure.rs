@@ -77,6 +77,11 @@ pub(crate) enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("cannot listen for HTTP on {address}: {source}; choose another port with --http-port")]
+    ListenForHttp {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("cannot store {}: {source}", escaped(.path))]
     Ingest { path: PathBuf, source: IngestError },
     #[error("cannot {} {}: {}", .0.doing, escaped(&.0.path), .0.source)]

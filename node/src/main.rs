@@ -20,6 +20,7 @@ mod file_walk;
 mod globals;
 mod hashing;
 mod hex_text;
+mod http_args;
 mod leaf_args;
 mod log;
 mod operator;

@@ -7,6 +7,7 @@
 
 mod assembly;
 mod chain_status;
+mod http_port;
 mod metrics_port;
 mod rpc_port;
 mod service_manager;
@@ -19,6 +20,7 @@ use crate::agreement_args::AgreementArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hashing::Hashing;
+use crate::http_args::HttpArgs;
 use crate::operator::chain_url;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
@@ -39,6 +41,7 @@ use cairn_rpc_listener::Token;
 use cairn_rpc_server::ExportFolder;
 use chain_status::{ChainStatus, Configured};
 use clap::{Args, ValueEnum};
+use http_port::HttpPort;
 use metrics_port::MetricsPort;
 use rpc_port::RpcPort;
 use service_manager::ServiceManager;
@@ -97,6 +100,8 @@ pub(crate) struct RunArgs {
     provider: ProviderArgs,
     #[command(flatten)]
     rpc: RpcArgs,
+    #[command(flatten)]
+    http: HttpArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
@@ -186,10 +191,13 @@ async fn run_provider(
     let Endpoints {
         genesis,
         listener,
+        http,
         metrics,
         following,
     } = found;
-    let (opening, connections) = (args.provider, args.rpc.connections());
+    let connections = args.rpc.connections();
+    let connections = connections.saturating_add(args.http.connections());
+    let opening = args.provider;
     let on_copy = args.schedule.on_copy();
     let (stated, on_other) = (args.chain_hashing, args.schedule.config().on_other_chain);
     let provider = run_blocking("opening the base path", move || {
@@ -258,6 +266,7 @@ async fn run_provider(
     let at = ServedAddresses {
         rpc: listener.address(),
         config: &config,
+        http: http.as_ref().map(HttpPort::address),
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
     let startup_summary = StartupSummary::new(&provider, following, &at);
@@ -266,6 +275,8 @@ async fn run_provider(
     if let Some((port, registry)) = metrics.zip(registry) {
         port.serve(rpc.clone(), registry);
     }
+    let http = http.map(|port| port.serve(rpc.clone(), args.http.config()));
+    let http = http.transpose()?;
     let served = listener.serve(rpc, config)?;
     let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));
     output.answer(&startup_summary)?;
@@ -285,8 +296,15 @@ async fn run_provider(
         let _ = reported.await;
     }
     drop((address_file, token_file));
-    if !served.stop(SHUTDOWN_TIMEOUT).await {
-        tracing::warn!("some RPC clients did not get their responses before the stop");
+    let http_ended = async {
+        match http {
+            Some(http) => http.stop(SHUTDOWN_TIMEOUT).await,
+            None => true,
+        }
+    };
+    let (rpc_ended, http_ended) = tokio::join!(served.stop(SHUTDOWN_TIMEOUT), http_ended);
+    if !rpc_ended || !http_ended {
+        tracing::warn!("some clients did not get their responses before the stop");
     }
     tracing::info!("closing the buckets");
     // Dropping the last reference closes the buckets, which blocks on the disk.
@@ -312,6 +330,7 @@ struct Endpoints {
     /// The chain's genesis hash, if it could be reached.
     genesis: Option<H256>,
     listener: RpcPort,
+    http: Option<HttpPort>,
     metrics: Option<MetricsPort>,
     following: ChainStatus,
 }
@@ -324,6 +343,10 @@ async fn open_endpoints(
 ) -> Result<Endpoints, Failure> {
     // Before connecting to the chain, which may take long.
     let listener = rpc_port::bind(address).await?;
+    let http = match args.http.address() {
+        Some(address) => Some(http_port::bind(address).await?),
+        None => None,
+    };
     let metrics = match args.metrics.address() {
         Some(address) => Some(metrics_port::bind(address).await?),
         None => None,
@@ -333,6 +356,7 @@ async fn open_endpoints(
     let chain = RpcChainClient::watching(RpcNode::new(&args.chain), account);
     Ok(Endpoints {
         listener,
+        http,
         metrics,
         following: ChainStatus::query_or_unreachable(&args.chain, &chain, configured).await?,
         genesis: chain.node().known_genesis(),

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub(super) struct ServedAddresses<'s> {
     pub(super) rpc: SocketAddr,
     pub(super) config: &'s ListenerConfig,
+    pub(super) http: Option<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct StartupSummary {
     rpc: String,
     rpc_methods: &'static str,
     rpc_connections: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<String>,
     metrics: Option<String>,
     #[serde(flatten)]
     following: ChainStatus,
@@ -55,6 +58,7 @@ impl StartupSummary {
                 RpcMethods::Unsafe => "unsafe",
             },
             rpc_connections: served.config.limits.connections.get(),
+            http: served.http.map(|address| format!("http://{address}")),
             metrics: served
                 .metrics
                 .map(|address| format!("http://{address}/metrics")),
@@ -89,6 +93,12 @@ impl fmt::Display for StartupSummary {
             "RPC           {}, {methods}, at most {connections}",
             self.rpc
         )?;
+        if let Some(http) = &self.http {
+            writeln!(
+                f,
+                "HTTP          {http}, members of a bucket may write to it"
+            )?;
+        }
         let metrics = self.metrics.as_deref().unwrap_or("none");
         writeln!(f, "metrics       {metrics}")?;
         self.following.fmt(f)
