@@ -64,8 +64,11 @@ impl Table {
         }
     }
 
+    /// Adds a row, with a cell for each column of the head.
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let cells: Vec<String> = cells.into_iter().map(Into::into).collect();
+        assert_eq!(cells.len(), self.head.len(), "cells of a row: {cells:?}");
+        self.rows.push(cells);
     }
 }
 

@@ -31,12 +31,14 @@ pub enum UserError {
         reason: String,
     },
     /// No finalized block includes an extrinsic.
-    #[error("none of {blocks} finalized blocks includes {call}")]
+    #[error("none of {blocks} finalized blocks includes {call}; submitted again: {resubmitted}")]
     NotIncluded {
         /// The pallet and call.
         call: String,
         /// The number of blocks that were searched.
         blocks: u64,
+        /// The pool's answer when it was last submitted again.
+        resubmitted: String,
     },
     /// An extrinsic was included, and its call failed.
     #[error("{call} failed in block {}: {error}", included.number)]

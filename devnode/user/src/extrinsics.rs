@@ -207,6 +207,7 @@ impl Chain {
         let last = sent.after.saturating_add(MAX_BLOCKS);
         let mut again_at = sent.after.saturating_add(RESUBMIT_AFTER);
         let mut searched = sent.after;
+        let mut resubmitted = String::new();
         loop {
             let finalized = self.finalized_after(searched).await?;
             while searched < finalized {
@@ -226,12 +227,16 @@ impl Chain {
                 return Err(UserError::NotIncluded {
                     call: sent.call.clone(),
                     blocks: MAX_BLOCKS.into(),
+                    resubmitted,
                 });
             }
             if searched >= again_at {
                 again_at = searched.saturating_add(RESUBMIT_AFTER);
                 // If the pool still has it, or a block, nothing changes.
-                let _ = self.submit_bytes(sent).await;
+                resubmitted = match self.submit_bytes(sent).await {
+                    Ok(()) => "the pool has it".into(),
+                    Err(error) => error.to_string(),
+                };
             }
         }
     }
