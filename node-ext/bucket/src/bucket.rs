@@ -31,6 +31,7 @@ pub(crate) mod recover;
 mod release;
 mod retired;
 mod signed_root;
+mod subtree;
 #[cfg(test)]
 mod tests;
 mod tombstones;
@@ -52,6 +53,7 @@ pub use quota::quota_for_content;
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
 pub use signed_root::SignedRoot;
+pub use subtree::MmrNode;
 pub use tombstones::Tombstone;
 pub use view::{StateRef, View};
 

@@ -61,7 +61,7 @@ pub use bucket::{
     EventListener, Ingested, KeepBytes, NewLeaf, SignedRoot, StoredContent, move_durably, now_ms,
 };
 // Proving.
-pub use bucket::{SpAncestryProof, SpLeavesProof, StateRef, View};
+pub use bucket::{MmrNode, SpAncestryProof, SpLeavesProof, StateRef, View};
 pub use cairn_primitives::{Answer, ProvenLeaf};
 // Pruning and releasing old trees; the charge against a quota.
 pub use bucket::{Authorisation, AuthorisedDeletion, Pruned, Released, RetiredTree, Tombstone};

@@ -22,6 +22,7 @@ mod prune;
 mod quota;
 mod salvage;
 mod signed_root;
+mod subtree;
 mod tree;
 mod unbound_answer;
 
