@@ -1,6 +1,6 @@
 //! Flags of the HTTP face for clients of today's provider.
 
-use cairn_http::{AllowedOrigins, HttpConfig, HttpLimits, ReadAccess};
+use cairn_http::{AllowedOrigins, HttpConfig, HttpLimits, HttpMetrics, ReadAccess};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -29,6 +29,10 @@ pub(crate) struct HttpArgs {
     /// Connections at once
     #[arg(long, value_name = "COUNT", default_value_t = HttpLimits::default().connections)]
     http_max_connections: NonZeroU32,
+    /// Requests per second of one account, and of one IPv4 address or one IPv6 /64 network other
+    /// than this machine
+    #[arg(long, value_name = "REQUESTS", default_value_t = HttpLimits::default().per_second)]
+    http_rate_limit: NonZeroU32,
 }
 
 impl HttpArgs {
@@ -51,14 +55,16 @@ impl HttpArgs {
     }
 
     /// Returns the configuration.
-    pub(crate) fn config(&self) -> HttpConfig {
+    pub(crate) fn config(&self, metrics: Option<HttpMetrics>) -> HttpConfig {
         HttpConfig {
             limits: HttpLimits {
                 connections: self.http_max_connections,
+                per_second: self.http_rate_limit,
                 ..HttpLimits::default()
             },
             origins: self.http_cors.clone(),
             reads: self.http_reads,
+            metrics,
         }
     }
 }
@@ -83,7 +89,12 @@ mod tests {
     fn it_is_served_only_where_a_port_is_named() {
         let none = parsed(&[]).unwrap();
         assert_eq!((none.address(), none.connections()), (None, 0));
-        assert_eq!(none.config(), HttpConfig::default());
+        let (config, defaults) = (none.config(None), HttpConfig::default());
+        assert_eq!(config.limits, defaults.limits);
+        assert_eq!(
+            (config.origins, config.reads),
+            (defaults.origins, defaults.reads)
+        );
         let local = parsed(&["--http-port", "3333"]).unwrap();
         assert_eq!(local.address(), Some("127.0.0.1:3333".parse().unwrap()));
         assert_eq!(local.connections(), 256);
@@ -96,7 +107,7 @@ mod tests {
             "--http-cors",
             "https://a.example",
         ]);
-        let config = members.unwrap().config();
+        let config = members.unwrap().config(None);
         assert_eq!(config.reads, ReadAccess::Members);
         assert_ne!(config.origins, AllowedOrigins::All);
         assert!(parsed(&["--http-reads", "nobody"]).is_none());

@@ -250,11 +250,13 @@ async fn run_provider(
         exports: doors.exports,
         allows_padding: args.rpc.allows_padding(),
         registry: registry.clone(),
+        serves_http: http.is_some(),
     };
     let Assembly {
         extension,
         rpc,
         metrics: counts,
+        http_metrics: http_counts,
     } = run_blocking("reading the index", move || assembly::assemble(parts)).await?;
     let mut config = args.rpc.listener();
     config.metrics = counts;
@@ -275,7 +277,7 @@ async fn run_provider(
     if let Some((port, registry)) = metrics.zip(registry) {
         port.serve(rpc.clone(), registry);
     }
-    let http = http.map(|port| port.serve(rpc.clone(), args.http.config()));
+    let http = http.map(|port| port.serve(rpc.clone(), args.http.config(http_counts)));
     let http = http.transpose()?;
     let served = listener.serve(rpc, config)?;
     let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));

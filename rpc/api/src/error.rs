@@ -10,6 +10,7 @@
 //! | 12050 – 12059 | committing and signing                                        |
 //! | 12060 – 12069 | pruning                                                       |
 //! | 12070 – 12079 | creating, deleting and exporting buckets                      |
+//! | 12080 – 12089 | the caller: the header that a member has signed               |
 //! | 12100 – 12199 | a refused signature for a checkpoint: 12100 plus the SCALE index of the [`Refusal`], which is the error's data, in hex |
 //! | 12200 – 12299 | refused terms of an agreement: 12200 plus the SCALE index of the [`TermsRefusal`], which is the error's data, in hex |
 //!
@@ -80,7 +81,7 @@ codes! {
     Stopping = 12_012,
     /// Something failed at the provider. Its log has the reason under the reference in the data.
     Failed = 12_013,
-    /// The connection exceeds its request rate.
+    /// The connection or the account exceeds its request rate.
     TooOften = 12_014,
     /// The provider's disk has no space left but its reserve: retry later.
     DiskReserved = 12_015,
@@ -160,6 +161,13 @@ codes! {
     StillHeldTo = 12_071,
     /// The bucket was not exported.
     NotExported = 12_072,
+
+    /// The signed header is malformed or expired, or was signed for something else.
+    AuthRequired = 12_080,
+    /// By the last finalized block the account has no role in the bucket that allows this.
+    InsufficientRole = 12_081,
+    /// The chain does not tell the members of the bucket: retry later.
+    MembershipUnavailable = 12_082,
 }
 
 /// An error of a method.

@@ -13,7 +13,7 @@
 //! |-------|-------|-----------------|
 //! | [bucket](BucketApiServer) | `cairnBucket_v1_…`   | everybody                                        |
 //! | [provider](ProviderApiServer) | `cairnProvider_v1_…` | everybody                                        |
-//! | [write](WriteApiServer) | `cairnWrite_v1_…`    | only callers to whom the operator permits unsafe methods |
+//! | [write](WriteApiServer) | `cairnWrite_v1_…`    | callers to whom the operator permits unsafe methods, and members of a bucket |
 //!
 //! Bytes that a chain reads are SCALE in hex. Everything else is readable JSON. Each error has
 //! a code of its own; see [`Code`].

@@ -1,14 +1,16 @@
 //! The state that all routes share: the provider behind its lanes, members, and recent places.
 
-use crate::auth::{self, Memberships, Right};
+use crate::auth;
 use crate::config::{HttpConfig, ReadAccess};
 use crate::error::HttpError;
+use crate::metrics::LimitedBy;
 use crate::places::RecentPlaces;
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::SourceRates;
 use axum::http::{HeaderMap, Method};
+use bytes::Bytes;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{Lease, LeaseRequest};
-use cairn_rpc_server::{ProviderRpc, WorkClass};
+use cairn_rpc_server::{MemberError, MemberLimits, ProviderRpc, Right, SignedMessage, WorkClass};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -25,19 +27,21 @@ pub(crate) struct App(Arc<Inner>);
 struct Inner {
     rpc: ProviderRpc,
     config: HttpConfig,
-    members: Memberships,
+    member_limits: MemberLimits,
+    document: Bytes,
     recent: RecentPlaces,
-    negotiations: RateLimit,
+    negotiations: SourceRates,
 }
 
 impl App {
-    pub(crate) fn new(rpc: ProviderRpc, config: HttpConfig) -> Self {
+    pub(crate) fn new(rpc: ProviderRpc, config: HttpConfig, document: Bytes) -> Self {
         Self(Arc::new(Inner {
-            members: Memberships::new(rpc.handle().clone(), &config.limits),
+            member_limits: config.limits.of_members(),
             rpc,
             config,
+            document,
             recent: RecentPlaces::default(),
-            negotiations: RateLimit::default(),
+            negotiations: SourceRates::of_negotiations(),
         }))
     }
 
@@ -49,8 +53,28 @@ impl App {
         &self.0.recent
     }
 
-    pub(crate) fn negotiations(&self) -> &RateLimit {
+    pub(crate) fn negotiations(&self) -> &SourceRates {
         &self.0.negotiations
+    }
+
+    /// Returns the OpenAPI document.
+    pub(crate) fn document(&self) -> Bytes {
+        self.0.document.clone()
+    }
+
+    /// Returns who may read, by the operator.
+    pub(crate) fn reads(&self) -> ReadAccess {
+        self.0.config.reads
+    }
+
+    /// Checks that a request may delete from a bucket.
+    pub(crate) async fn authorise_delete(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        bucket: BucketId,
+    ) -> Result<bool, HttpError> {
+        self.authorise(headers, method, bucket, Right::Admin).await
     }
 
     /// Checks that a request may write to a bucket. Returns whether this provider has an agreement
@@ -87,12 +111,16 @@ impl App {
         bucket: BucketId,
         right: Right,
     ) -> Result<bool, HttpError> {
-        let max_skew = self.0.config.limits.max_skew;
-        // Before the chain is asked, which a stranger's request would not be worth.
-        let account = auth::signer_of(headers, method.as_str(), bucket, max_skew)?;
-        let known = self.0.members.of(bucket).await?;
-        auth::check(&known.members, &account, right)?;
-        Ok(known.is_ours)
+        let header = auth::signed_header(headers)?;
+        let method = method.as_str();
+        let message = SignedMessage { method, bucket };
+        let limits = &self.0.member_limits;
+        let members = self.0.rpc.members();
+        let known = members.authorise(header, message, right, limits).await;
+        if let (Err(MemberError::TooOften), Some(metrics)) = (&known, &self.0.config.metrics) {
+            metrics.record_limited(LimitedBy::Account);
+        }
+        Ok(known?.is_ours)
     }
 
     async fn with_bucket<T: Send + 'static, E>(

@@ -1,5 +1,7 @@
 //! The configuration of the HTTP face, each limit with its reason.
 
+use crate::metrics::HttpMetrics;
+use cairn_rpc_server::{MemberLimits, Rate};
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
@@ -83,6 +85,26 @@ pub struct HttpLimits {
     /// How long a request waits for a bucket that the finalized chain does not have yet: 12
     /// seconds, as at today's provider.
     pub finality_grace: Duration,
+    /// The most requests in a second of one account, and of one IPv4 address or one IPv6 network of
+    /// 64 bits: 4,000, which upload a gigabyte. As many may be sent at once. This machine is not
+    /// counted as an address.
+    pub per_second: NonZeroU32,
+}
+
+impl HttpLimits {
+    pub(crate) fn rate(&self) -> Rate {
+        Rate::per_second(self.per_second)
+    }
+
+    /// Returns the limits within which members are known.
+    pub(crate) fn of_members(&self) -> MemberLimits {
+        MemberLimits {
+            max_skew: self.max_skew,
+            max_stale: self.max_stale,
+            finality_grace: self.finality_grace,
+            rate: self.rate(),
+        }
+    }
 }
 
 impl Default for HttpLimits {
@@ -97,12 +119,13 @@ impl Default for HttpLimits {
             max_skew: Duration::from_secs(300),
             max_stale: Duration::from_secs(300),
             finality_grace: Duration::from_secs(12),
+            per_second: NonZeroU32::MIN.saturating_add(3_999),
         }
     }
 }
 
 /// The configuration of the HTTP face.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct HttpConfig {
     /// Its limits.
     pub limits: HttpLimits,
@@ -110,6 +133,8 @@ pub struct HttpConfig {
     pub origins: AllowedOrigins,
     /// The clients that may read.
     pub reads: ReadAccess,
+    /// The counts of connections and requests, if any.
+    pub metrics: Option<HttpMetrics>,
 }
 
 #[cfg(test)]

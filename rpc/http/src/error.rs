@@ -1,15 +1,19 @@
 //! Errors as today's provider answers them: a status, and a body with a code and its details.
 
+mod body;
+mod terms;
+
+pub(crate) use body::ErrorBody;
+pub(crate) use terms::RefusedTerms;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cairn_bucket::{CommitError, IngestError, ProveError};
-use cairn_primitives::terms::TermsRefusal;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::ProviderError;
 use cairn_rpc_api::{Code, Error, ErrorData};
-use cairn_rpc_server::MethodError;
-use serde::Serialize;
+use cairn_rpc_server::{MemberError, MethodError};
 use serde_json::{Value, json};
 
 /// An error of a route.
@@ -46,6 +50,13 @@ pub(crate) enum HttpError {
     Terms(#[from] RefusedTerms),
     #[error("Too many requests")]
     RateLimited,
+    /// Existing clients take a 429 as final, so this one is a 503.
+    #[error("{0}")]
+    TooOften(&'static str),
+    #[error("no leaves would be left of {start}..{end} from {given} on")]
+    NothingLeft { given: u64, start: u64, end: u64 },
+    #[error("the leaves from {0} on could not answer a challenge of a padding slot")]
+    PaddingLeft(u64),
     #[error("too many bodies are being received")]
     BodiesBusy,
     #[error("the request took too long")]
@@ -54,17 +65,16 @@ pub(crate) enum HttpError {
     Provider(#[from] Error),
 }
 
-/// Refused terms, with the numbers of the request that today's provider repeats.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{refusal}")]
-pub(crate) struct RefusedTerms {
-    pub(crate) refusal: TermsRefusal,
-    pub(crate) is_replica: bool,
-    pub(crate) max_bytes: u64,
-    pub(crate) duration: u32,
-    pub(crate) price_per_byte: u128,
-    /// The bytes that the provider's agreements add up to, if known.
-    pub(crate) committed: u64,
+impl From<MemberError> for HttpError {
+    fn from(error: MemberError) -> Self {
+        match error {
+            MemberError::AuthRequired => Self::AuthRequired,
+            MemberError::TimestampExpired => Self::TimestampExpired,
+            MemberError::InsufficientRole => Self::InsufficientRole,
+            MemberError::Unavailable(why) => Self::MembershipUnavailable(why),
+            MemberError::TooOften => Self::TooOften("the account exceeds its request rate"),
+        }
+    }
 }
 
 impl From<MethodError> for HttpError {
@@ -120,13 +130,6 @@ impl From<ProveError> for HttpError {
             other => MethodError::from(other).into(),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Body {
-    error: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Value>,
 }
 
 /// A status, a code and details.
@@ -186,6 +189,21 @@ impl HttpError {
             }
             Self::Terms(refused) => refused.answer(),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", None),
+            Self::TooOften(_) => (StatusCode::SERVICE_UNAVAILABLE, "rate_limited", message()),
+            Self::NothingLeft { given, start, end } => {
+                let details = json!({
+                    "new_start_seq": given,
+                    "start_seq": start,
+                    "end_seq": end,
+                    "message": self.to_string(),
+                });
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                (status, "nothing_left", Some(details))
+            }
+            Self::PaddingLeft(_) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                (status, "padding_refused", message())
+            }
             Self::BodiesBusy => (StatusCode::SERVICE_UNAVAILABLE, "busy", message()),
             Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "too_late", message()),
             Self::Provider(error) => coded(error),
@@ -199,7 +217,7 @@ impl HttpError {
                 data: Some(ErrorData::RetryAfterMs(ms)),
                 ..
             }) => Some(ms.div_ceil(1_000)),
-            Self::BodiesBusy | Self::RateLimited => Some(1),
+            Self::BodiesBusy | Self::RateLimited | Self::TooOften(_) => Some(1),
             _ => None,
         }
     }
@@ -231,67 +249,11 @@ fn coded(error: &Error) -> Answer {
     (status, name, details)
 }
 
-impl RefusedTerms {
-    fn answer(&self) -> Answer {
-        let message = Some(json!({ "message": self.to_string() }));
-        let reason = Some(json!({ "reason": self.to_string() }));
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
-        let bounds = |min: u32, max: u32| {
-            let details = json!({ "duration": self.duration, "min": min, "max": max });
-            (unprocessable, "duration_out_of_bounds", Some(details))
-        };
-        let price = |listed: u128| {
-            let proposed = self.price_per_byte.to_string();
-            let details = json!({ "proposed": proposed, "listed": listed.to_string() });
-            (unprocessable, "price_below_listed", Some(details))
-        };
-        let capacity = |committed: u64, max_capacity: u64| {
-            let details = json!({
-                "requested": self.max_bytes,
-                "committed": committed,
-                "max_capacity": max_capacity,
-            });
-            (unprocessable, "capacity_exceeded", Some(details))
-        };
-        match self.refusal {
-            TermsRefusal::NotReady => (unavailable, "chain_state_not_ready", message),
-            TermsRefusal::NotRegistered => (unavailable, "provider_info_unavailable", message),
-            TermsRefusal::Leaving { .. } => (unavailable, "provider_deregistering", message),
-            TermsRefusal::Unable => (unavailable, "signing_unavailable", message),
-            TermsRefusal::TooMany { .. } => (unavailable, "nonce_counter_unavailable", message),
-            TermsRefusal::NoReplica => (unprocessable, "not_accepting_replicas", None),
-            TermsRefusal::NotOffered if self.is_replica => {
-                (unprocessable, "not_accepting_replicas", None)
-            }
-            TermsRefusal::NotOffered | TermsRefusal::NoPrimary => {
-                (unprocessable, "not_accepting_primary", None)
-            }
-            TermsRefusal::NoBytes | TermsRefusal::TooSmall { .. } => {
-                (unprocessable, "invalid_max_bytes_request", message)
-            }
-            TermsRefusal::TooLarge { most } => capacity(0, most),
-            TermsRefusal::Capacity { available } => {
-                capacity(self.committed, self.committed.saturating_add(available))
-            }
-            TermsRefusal::Duration { min, max } => bounds(min, max),
-            TermsRefusal::Price { price: listed } => price(listed),
-            TermsRefusal::Owner
-            | TermsRefusal::Target
-            | TermsRefusal::Payment
-            | TermsRefusal::SyncPrice { .. }
-            | TermsRefusal::SyncInterval { .. } => {
-                (StatusCode::FORBIDDEN, "not_authorized", reason)
-            }
-        }
-    }
-}
-
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let (status, error, details) = self.answer();
         let retry_after = self.retry_after().map(HeaderValue::from);
-        let mut response = (status, Json(Body { error, details })).into_response();
+        let mut response = (status, Json(ErrorBody { error, details })).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
@@ -315,48 +277,5 @@ mod tests {
             failed.into_response().status(),
             StatusCode::INTERNAL_SERVER_ERROR
         );
-    }
-
-    #[test]
-    fn refused_terms_have_the_codes_of_todays_provider() {
-        let refused = |refusal| RefusedTerms {
-            refusal,
-            is_replica: false,
-            max_bytes: 9,
-            duration: 7,
-            price_per_byte: 1,
-            committed: 100,
-        };
-        let (status, code, details) = refused(TermsRefusal::Price { price: u128::MAX }).answer();
-        assert_eq!((status.as_u16(), code), (422, "price_below_listed"));
-        let listed = u128::MAX.to_string();
-        assert_eq!(details, Some(json!({ "proposed": "1", "listed": listed })));
-        let (_, code, details) = refused(TermsRefusal::Capacity { available: 5 }).answer();
-        let expected = json!({ "requested": 9, "committed": 100, "max_capacity": 105 });
-        assert_eq!((code, details), ("capacity_exceeded", Some(expected)));
-        let (_, code, details) = refused(TermsRefusal::Duration { min: 8, max: 9 }).answer();
-        let expected = json!({ "duration": 7, "min": 8, "max": 9 });
-        assert_eq!((code, details), ("duration_out_of_bounds", Some(expected)));
-        let codes = [
-            (TermsRefusal::NotReady, 503, "chain_state_not_ready"),
-            (
-                TermsRefusal::NotRegistered,
-                503,
-                "provider_info_unavailable",
-            ),
-            (
-                TermsRefusal::Leaving { at: 1 },
-                503,
-                "provider_deregistering",
-            ),
-            (TermsRefusal::NotOffered, 422, "not_accepting_primary"),
-            (TermsRefusal::NoReplica, 422, "not_accepting_replicas"),
-            (TermsRefusal::NoBytes, 422, "invalid_max_bytes_request"),
-            (TermsRefusal::Owner, 403, "not_authorized"),
-        ];
-        for (refusal, expected, name) in codes {
-            let (status, code, _) = refused(refusal).answer();
-            assert_eq!((status.as_u16(), code), (expected, name));
-        }
     }
 }

@@ -1,18 +1,20 @@
-//! A rate for each source of requests, for the route that signs terms.
+//! The sources of requests, and their rates.
 
-use lru::LruCache;
-use parking_lot::Mutex;
+use crate::error::HttpError;
+use crate::metrics::{HttpMetrics, LimitedBy};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use cairn_rpc_server::{Rate, RateLimit};
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// The sources that are remembered.
-const SOURCES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
-/// Requests at once, as at today's provider.
-const BURST: u32 = 16;
-/// The time in which one more request is allowed: five in a second, as at today's provider.
-const REFILL: Duration = Duration::from_millis(200);
+/// The rate of `/negotiate`: 16 requests at once and five in a second, as at today's provider.
+const NEGOTIATIONS: Rate = Rate {
+    burst: 16,
+    interval: Duration::from_millis(200),
+};
 
 /// The address that a request comes from. The server adds it to each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,48 +44,52 @@ impl Peer {
     }
 }
 
-/// The rates of all sources.
-pub(crate) struct RateLimit(Mutex<LruCache<[u16; 4], Bucket>>);
-
-/// A source's tokens.
-#[derive(Clone, Copy)]
-struct Bucket {
-    tokens: u32,
-    /// The time up to which they are counted.
-    counted: Instant,
+/// The requests of each source. This machine is not limited.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceRates {
+    rates: Arc<RateLimit<[u16; 4]>>,
+    rate: Rate,
 }
 
-impl Default for RateLimit {
-    fn default() -> Self {
-        Self(Mutex::new(LruCache::new(SOURCES)))
+impl SourceRates {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self {
+            rates: Arc::default(),
+            rate,
+        }
     }
-}
 
-impl RateLimit {
+    pub(crate) fn of_negotiations() -> Self {
+        Self::new(NEGOTIATIONS)
+    }
+
     /// Returns whether a source may send one more request now.
     pub(crate) fn admits(&self, peer: Peer) -> bool {
-        if peer.is_this_machine() {
-            return true;
-        }
-        let now = Instant::now();
-        let mut sources = self.0.lock();
-        let full = || Bucket {
-            tokens: BURST,
-            counted: now,
-        };
-        let bucket = sources.get_or_insert_mut(peer.source(), full);
-        let passed = now.saturating_duration_since(bucket.counted);
-        let refilled = passed.as_millis() / REFILL.as_millis();
-        let refilled = u32::try_from(refilled).unwrap_or(u32::MAX);
-        bucket.counted = match refilled >= BURST {
-            true => now,
-            false => bucket.counted + REFILL.saturating_mul(refilled),
-        };
-        bucket.tokens = bucket.tokens.saturating_add(refilled).min(BURST);
-        let is_admitted = bucket.tokens > 0;
-        bucket.tokens = bucket.tokens.saturating_sub(1);
-        is_admitted
+        peer.is_this_machine() || self.rates.admits(peer.source(), self.rate)
     }
+}
+
+/// The rates of all requests, with their counts.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    pub(crate) rates: SourceRates,
+    pub(crate) metrics: Option<HttpMetrics>,
+}
+
+/// Admits a request if its source keeps to its rate.
+pub(crate) async fn admit(
+    State(admission): State<Admission>,
+    request: Request,
+    next: Next,
+) -> Result<Response, HttpError> {
+    let peer = request.extensions().get::<Peer>().copied();
+    if peer.is_none_or(|peer| admission.rates.admits(peer)) {
+        return Ok(next.run(request).await);
+    }
+    if let Some(metrics) = &admission.metrics {
+        metrics.record_limited(LimitedBy::Address);
+    }
+    Err(HttpError::TooOften("this address exceeds its request rate"))
 }
 
 #[cfg(test)]
@@ -95,17 +101,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_source_has_a_burst_and_then_five_in_a_second() {
-        let (limit, one) = (RateLimit::default(), peer("192.0.2.1"));
-        let admitted = |count: usize| (0..count).filter(|_| limit.admits(one)).count();
-        assert_eq!(admitted(40), 16);
-        assert!(limit.admits(peer("192.0.2.2")));
+    async fn each_source_has_its_rate_and_this_machine_none() {
+        let rates = SourceRates::of_negotiations();
+        let admitted = |ip: &str| (0..40).filter(|_| rates.admits(peer(ip))).count();
+        assert_eq!(admitted("192.0.2.1"), 16);
+        assert_eq!(admitted("192.0.2.2"), 16);
+        assert_eq!(admitted("127.0.0.1"), 40);
         tokio::time::advance(Duration::from_millis(500)).await;
-        assert_eq!(admitted(40), 2);
-        tokio::time::advance(Duration::from_millis(100)).await;
-        assert_eq!(admitted(40), 1);
-        tokio::time::advance(Duration::from_secs(3_600)).await;
-        assert_eq!(admitted(40), 16);
+        assert_eq!(admitted("192.0.2.1"), 2);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The routes, by subject. Each has its request and its response as today's provider has them.
 
+pub(crate) mod buckets;
 pub(crate) mod commit;
 pub(crate) mod commitment;
+pub(crate) mod delete;
 pub(crate) mod info;
 pub(crate) mod negotiate;
 pub(crate) mod nodes;
 mod number_text;
 pub(crate) mod proofs;
 pub(crate) mod read;
+pub(crate) mod subtree;

@@ -2,6 +2,7 @@
 
 use crate::config::HttpConfig;
 use crate::connections::Connections;
+use crate::metrics::HttpMetrics;
 use crate::rate_limit::Peer;
 use crate::router::router;
 use axum::Router;
@@ -47,6 +48,7 @@ pub fn serve(
     let server = Server {
         connections: Connections::new(config.limits.connections, config.limits.per_source),
         idle: config.limits.idle,
+        metrics: config.metrics.clone(),
         router: router(rpc, config),
         stopping,
     };
@@ -79,6 +81,7 @@ impl HttpHandle {
 
 struct Server {
     connections: Connections,
+    metrics: Option<HttpMetrics>,
     idle: Duration,
     router: Router,
     stopping: watch::Receiver<bool>,
@@ -111,16 +114,40 @@ impl Server {
         let peer = Peer(address.ip());
         let Some(place) = self.connections.admit(peer) else {
             tracing::debug!(%address, "an HTTP connection above the limits was closed");
+            if let Some(metrics) = &self.metrics {
+                metrics.record_refused();
+            }
             return;
         };
         let mut stream = TimeoutStream::new(stream);
         stream.set_read_timeout(Some(self.idle));
         stream.set_write_timeout(Some(self.idle));
         let (idle, router, stopping) = (self.idle, self.router.clone(), self.stopping.clone());
+        let counted = Counted::new(self.metrics.clone());
         open.spawn(async move {
-            let _place = place;
+            let _held = (place, counted);
             serve_connection(stream, peer, idle, router, stopping).await;
         });
+    }
+}
+
+/// A connection that is counted: as opened now, and as closed when it is dropped.
+struct Counted(Option<HttpMetrics>);
+
+impl Counted {
+    fn new(metrics: Option<HttpMetrics>) -> Self {
+        if let Some(metrics) = &metrics {
+            metrics.record_opened();
+        }
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.0 {
+            metrics.record_closed();
+        }
     }
 }
 

@@ -10,6 +10,9 @@
 //! | `unsafe`        | elsewhere       | everybody                                           |
 //!
 //! A website may never, unless the operator has listed its origin.
+//!
+//! Except with `safe`, a request may also carry the signed header of a bucket's member, who may then
+//! call the methods that change this bucket alone. Whether the member may is decided by the methods.
 
 use cairn_rpc_server::DenyUnsafe;
 use std::str::FromStr;
@@ -20,7 +23,7 @@ pub enum RpcMethods {
     /// Requests with the token may.
     #[default]
     Auto,
-    /// Nobody may.
+    /// Nobody may, and no member of a bucket either.
     Safe,
     /// Every request without a proxy may; on a listener that is not on loopback, every request.
     Unsafe,
@@ -59,6 +62,11 @@ impl RpcMethods {
                 Self::Unsafe => caller.has_token || !on_loopback || !caller.is_forwarded,
             };
         if may { DenyUnsafe::No } else { DenyUnsafe::Yes }
+    }
+
+    /// Returns whether a request may be one of a bucket's member.
+    pub(crate) fn allows_members(self, caller: Caller) -> bool {
+        !caller.is_foreign && self != Self::Safe
     }
 }
 
@@ -110,6 +118,21 @@ mod tests {
         for wrong in ["Auto", "", "all"] {
             assert!(wrong.parse::<RpcMethods>().is_err());
         }
+    }
+
+    #[test]
+    fn members_are_heard_unless_nobody_may_or_a_website_asks() {
+        for caller in [PLAIN, FORWARDED] {
+            assert!(Auto.allows_members(caller));
+            assert!(Unsafe.allows_members(caller));
+            assert!(!Safe.allows_members(caller));
+        }
+        let foreign = Caller {
+            is_foreign: true,
+            ..PLAIN
+        };
+        assert!(!Auto.allows_members(foreign));
+        assert!(!Unsafe.allows_members(foreign));
     }
 
     #[test]

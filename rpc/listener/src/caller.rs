@@ -4,6 +4,7 @@
 use crate::access::Caller;
 use crate::origin::Origins;
 use crate::token::Token;
+use cairn_rpc_server::MemberHeader;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 
@@ -32,6 +33,23 @@ pub(crate) fn identify(headers: &HeaderMap, tokens: &[Token], origins: &Origins)
     }
 }
 
+/// Returns the one header that a member of a bucket has signed, if there is one.
+pub(crate) fn member_header(headers: &HeaderMap) -> Option<MemberHeader> {
+    let text = only_authorisation(headers)?;
+    let is_signed = text.starts_with(MemberHeader::SCHEME);
+    is_signed.then(|| MemberHeader(text.to_owned()))
+}
+
+/// Returns the value of the `Authorization` header. Of two, one would be checked and a proxy might
+/// have checked the other.
+fn only_authorisation(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (Some(only), None) => only.to_str().ok(),
+        _ => None,
+    }
+}
+
 fn is_forwarded(headers: &HeaderMap) -> bool {
     // `hyper` has the names in lower case.
     let is_of_proxy = |name: &str| {
@@ -42,11 +60,7 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
 }
 
 fn has_token(headers: &HeaderMap, tokens: &[Token]) -> bool {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(only), None) = (given.next(), given.next()) else {
-        return false;
-    };
-    let presented = only.to_str().ok().and_then(|text| {
+    let presented = only_authorisation(headers).and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
@@ -126,6 +140,20 @@ mod tests {
             ("Authorization", "Bearer x")
         ]));
         assert!(!has(&[("X-Authorization", &right)]));
+        assert!(!has(&[("Authorization", "Web3Storage 0x00:0x00:1")]));
         assert!(!has_token(&headers(&[("Authorization", &right)]), &[]));
+    }
+
+    #[test]
+    fn a_member_header_is_the_only_one_and_of_its_scheme() {
+        let signed = "Web3Storage 0x00:0x00:1";
+        let of = |given: &[(&str, &str)]| member_header(&headers(given)).map(|header| header.0);
+        assert_eq!(of(&[("Authorization", signed)]).as_deref(), Some(signed));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("Authorization", &format!("Bearer {TOKEN}"))]), None);
+        assert_eq!(
+            of(&[("Authorization", signed), ("Authorization", signed)]),
+            None
+        );
     }
 }

@@ -333,6 +333,8 @@ impl Listener {
         } = &self.config;
         let caller = caller::identify(request.headers(), tokens, origins);
         let deny_unsafe = methods.deny_unsafe(self.is_loopback, caller);
+        let member = caller::member_header(request.headers());
+        let member = member.filter(|_| methods.allows_members(caller));
         let is_upgrade = is_upgrade_request(&request);
         if is_upgrade {
             if !backpressure.upgrade() {
@@ -351,6 +353,9 @@ impl Listener {
         }
         let mut request: HttpRequest<_> = request;
         request.extensions_mut().insert(deny_unsafe);
+        if let Some(member) = member {
+            request.extensions_mut().insert(member);
+        }
         let limits = LimitLayer::new(
             &self.config.limits,
             backpressure.clone(),

@@ -4,6 +4,7 @@
 //! ExtensionHandle ─► ProviderRpc ── into_rpc() ─► RpcModule ─► a node's server, which merges it
 //!                        │                           └───────► cairn-rpc-listener
 //!                        ├─ policy: may this request call unsafe methods?
+//!                        ├─ members: or has a member of the bucket signed it?
 //!                        └─ lanes: a concurrency limit for each class of work
 //! RpcCosigners ── cairnProvider_v1_signCheckpoint ──► the other primary providers
 //! ```
@@ -45,13 +46,20 @@ mod exports;
 mod fixture;
 mod lanes;
 mod limits;
+mod members;
 mod methods;
 mod policy;
+mod rate_limit;
 
 pub use cosigners::{CosignerLimits, RpcCosigners};
 pub use error::MethodError;
 pub use exports::ExportFolder;
 pub use lanes::{Lanes, WorkClass};
 pub use limits::{LaneLimits, Limits};
+pub use members::{
+    BucketMembers, MemberError, MemberHeader, MemberLimits, Members, Right, SignedHeader,
+    SignedMessage, check_right,
+};
 pub use methods::ProviderRpc;
 pub use policy::{DenyUnsafe, Policy};
+pub use rate_limit::{Rate, RateLimit};

@@ -15,6 +15,7 @@ use crate::error::{MethodError, too_many};
 use crate::exports::ExportFolder;
 use crate::lanes::{Lanes, WorkClass};
 use crate::limits::Limits;
+use crate::members::{MemberHeader, MemberLimits, Members, Right, SignedMessage};
 use crate::policy::Policy;
 use cairn_bucket::{ProveError, View};
 use cairn_gadget::ExtensionHandle;
@@ -24,11 +25,16 @@ use cairn_rpc_api::{BucketApiServer, Error, OPENRPC, ProviderApiServer, U64OrHex
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::{Extensions, RpcModule};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
 /// The name under which OpenRPC's clients look for the document of an API.
 const DISCOVER: &str = "rpc.discover";
+
+/// The method that a member signs for: a request of JSON-RPC over HTTP is a `POST`. A WebSocket is
+/// opened with the same header.
+const SIGNED_METHOD: &str = "POST";
 
 /// The RPC of a running provider.
 #[derive(Clone)]
@@ -39,12 +45,16 @@ pub struct ProviderRpc {
     lanes: Lanes,
     exports: Option<ExportFolder>,
     refuses_padding: bool,
+    members: Arc<Members>,
+    member_limits: MemberLimits,
 }
 
 impl ProviderRpc {
     /// Serves a running provider within limits. The policy decides who may call unsafe methods.
     pub fn new(handle: ExtensionHandle, limits: Limits, policy: Policy) -> Self {
         Self {
+            members: Arc::new(Members::new(handle.clone())),
+            member_limits: MemberLimits::default(),
             handle,
             limits,
             policy,
@@ -67,6 +77,18 @@ impl ProviderRpc {
     pub fn refusing_padding(mut self) -> Self {
         self.refuses_padding = true;
         self
+    }
+
+    /// Sets the limits within which members are known to the methods that change a bucket.
+    #[must_use]
+    pub fn with_member_limits(mut self, limits: MemberLimits) -> Self {
+        self.member_limits = limits;
+        self
+    }
+
+    /// Returns the members of buckets, for another server of the same provider.
+    pub fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Returns the module that a node merges into its own: the methods of the three groups, and
@@ -146,6 +168,28 @@ impl ProviderRpc {
             return Ok(());
         }
         Err(Error::Unsafe)
+    }
+
+    /// Checks that a request may change one bucket: the operator permits unsafe methods to it, or a
+    /// member of the bucket with the right has signed its header.
+    async fn check_member(
+        &self,
+        extensions: &Extensions,
+        bucket: U64OrHex,
+        right: Right,
+    ) -> Result<(), Error> {
+        if self.policy.allows_unsafe(extensions) {
+            return Ok(());
+        }
+        let MemberHeader(header) = extensions.get().ok_or(Error::Unsafe)?;
+        let message = SignedMessage {
+            method: SIGNED_METHOD,
+            bucket: BucketId(bucket.0),
+        };
+        let authorised = self
+            .members
+            .authorise(header, message, right, &self.member_limits);
+        Ok(authorised.await.map(drop)?)
     }
 
     /// Reads a bucket.

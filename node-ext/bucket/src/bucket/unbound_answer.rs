@@ -49,6 +49,23 @@ impl View<'_> {
         Err(error)
     }
 
+    /// Returns whether one of the leaves from `first` on answers for any slot of any leaf: it has
+    /// no padding slots and no flag, and is one of those that [`View::answer_unbound`] tries.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if a leaf cannot be read.
+    pub fn can_answer_unbound(&self, first: LeafIndex) -> Result<bool, ProveError> {
+        let newest = (first.0..self.count.get()).rev().take(MAX_LEAVES);
+        for leaf in newest.map(LeafIndex) {
+            let has_padding = chunk_tree::has_padding(self.leaf(leaf)?.data_size);
+            if !has_padding && self.flag(leaf)?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn has_chunk(&self, leaf: LeafIndex, chunk: ChunkIndex) -> bool {
         self.leaf(leaf).is_ok_and(|leaf| {
             let slot = chunk_tree::slot(chunk, leaf.data_size);

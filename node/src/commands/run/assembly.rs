@@ -6,6 +6,7 @@ use super::shutdown::Shutdown;
 use crate::failure::Failure;
 use cairn_chain::ChainClient;
 use cairn_gadget::{Extension, ExtensionConfig};
+use cairn_http::HttpMetrics;
 use cairn_keys::Signer;
 use cairn_provider::Provider;
 use cairn_rpc_listener::RpcMetrics;
@@ -29,6 +30,8 @@ pub(super) struct AssemblyParts {
     /// True if leaves with padding slots are accepted.
     pub(super) allows_padding: bool,
     pub(super) registry: Option<Registry>,
+    /// True if the HTTP API is served, and so counted.
+    pub(super) serves_http: bool,
 }
 
 /// The assembled provider.
@@ -36,6 +39,7 @@ pub(super) struct Assembly {
     pub(super) extension: Extension,
     pub(super) rpc: ProviderRpc,
     pub(super) metrics: Option<RpcMetrics>,
+    pub(super) http_metrics: Option<HttpMetrics>,
 }
 
 /// Assembles the parts. Reads the index, which blocks for a short time.
@@ -58,18 +62,22 @@ pub(super) fn assemble(parts: AssemblyParts) -> Result<Assembly, Failure> {
     if let Some(folder) = parts.exports {
         rpc = rpc.with_exports(folder);
     }
-    let mut metrics = None;
+    let (mut metrics, mut http_metrics) = (None, None);
     if let Some(registry) = &parts.registry {
         let counted = extension.register_metrics(registry);
         counted
             .and_then(|()| rpc.register_metrics(registry))
             .map_err(metrics_failure)?;
         metrics = Some(RpcMetrics::register(registry).map_err(metrics_failure)?);
+        if parts.serves_http {
+            http_metrics = Some(HttpMetrics::register(registry).map_err(metrics_failure)?);
+        }
     }
     Ok(Assembly {
         extension,
         rpc,
         metrics,
+        http_metrics,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The group `cairnWrite_v1`: changing buckets, and writing to the provider's disk. All of its
-//! methods are unsafe in Substrate's sense.
+//! methods are unsafe in Substrate's sense. Members of a bucket may call those that change this
+//! bucket alone.
 
 use crate::bytes::Bytes;
 use crate::error::Error;
@@ -11,7 +12,8 @@ use cairn_primitives::H256;
 use jsonrpsee::proc_macros::rpc;
 
 /// Changes buckets. These methods are unsafe in Substrate's sense: they are refused unless the
-/// operator permits them to the caller.
+/// operator permits them to the caller. Those that change one bucket alone are also for its members
+/// with a signed header: to store and commit for writers and admins, and to prune for admins.
 #[rpc(client, server, namespace = "cairnWrite_v1")]
 pub trait WriteApi {
     /// Creates an empty bucket.

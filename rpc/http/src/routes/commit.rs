@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::error::HttpError;
 use crate::given_hash;
 use crate::hex_text::prefixed;
+use crate::schema::{GivenHash, Hash, Hex};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method};
@@ -11,21 +12,26 @@ use cairn_bucket::NewLeaf;
 use cairn_primitives::{BucketId, H256, chunk_tree};
 use cairn_provider::Lease;
 use codec::Encode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Some clients send a nonce as well, which the provider chooses itself.
-#[derive(Deserialize)]
+/// Content to commit: each data root becomes a leaf. Some clients send a nonce as well, which the provider chooses itself.
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Commit {
     bucket_id: u64,
+    #[schemars(with = "Vec<GivenHash>")]
     data_roots: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// The new commitment, with the indices of the new leaves in its tree.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Committed {
+    #[schemars(with = "Hash")]
     mmr_root: String,
     start_seq: u64,
     leaf_count: u64,
     leaf_indices: Vec<u64>,
+    #[schemars(with = "Hex")]
     provider_signature: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<u64>,

@@ -3,25 +3,31 @@
 use crate::app::App;
 use crate::error::HttpError;
 use crate::hex_text::prefixed;
+use crate::schema::{Hash, Hex};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method};
 use cairn_primitives::{BucketId, CommitmentPayload};
 use cairn_rpc_api::{BucketApiServer, Code, Error, U64OrHex};
 use codec::DecodeAll;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct BucketQuery {
     pub(super) bucket_id: u64,
 }
 
-#[derive(Serialize)]
+/// A commitment with the provider's signature over it.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SignedCommitment")]
 pub(crate) struct Signed {
     bucket_id: u64,
+    #[schemars(with = "Hash")]
     mmr_root: String,
     start_seq: u64,
     leaf_count: u64,
+    #[schemars(with = "Hex")]
     provider_signature: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<u64>,

@@ -1,14 +1,19 @@
 //! `/health` and `/info`: that the provider runs, and what it is on chain.
 
 use crate::app::App;
+use crate::schema::Address;
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use cairn_primitives::onchain::ProviderInfo;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
 
-#[derive(Serialize)]
+/// The process serves requests.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Health {
     status: &'static str,
     version: &'static str,
@@ -22,14 +27,16 @@ pub(crate) async fn health() -> Json<Health> {
     })
 }
 
-#[derive(Serialize)]
+/// The provider on chain, and whether it is ready.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Info {
+    #[schemars(with = "Address")]
     provider_id: String,
     provider_registration_info: Option<Registration>,
     readiness: Readiness,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Readiness {
     signing_configured: bool,
     nonce_counter_ready: bool,
@@ -38,7 +45,7 @@ struct Readiness {
 }
 
 /// The provider's record on chain.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Registration {
     multiaddr: String,
     public_key: Vec<u8>,
@@ -49,7 +56,7 @@ struct Registration {
     deregister_at: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Settings {
     min_duration: u32,
     max_duration: u32,
@@ -63,7 +70,7 @@ struct Settings {
 
 /// Statistics of the record. Clients need each field; those that no rule here depends on are not
 /// read from the chain, and 0.
-#[derive(Default, Serialize)]
+#[derive(Default, JsonSchema, Serialize)]
 struct Statistics {
     registered_at: u32,
     agreements_total: u32,
@@ -121,4 +128,11 @@ pub(crate) async fn info(State(app): State<App>) -> Json<Info> {
         },
         provider_registration_info: record.map(Registration::from),
     })
+}
+
+/// An OpenAPI document: an object.
+pub(crate) type Document = std::collections::BTreeMap<String, serde_json::Value>;
+
+pub(crate) async fn document(State(app): State<App>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], app.document()).into_response()
 }

@@ -4,6 +4,7 @@ use super::number_text::{number, optional};
 use crate::app::App;
 use crate::error::{HttpError, RefusedTerms};
 use crate::rate_limit::Peer;
+use crate::schema::{Address, NumberOrText, PlainHex};
 use axum::extract::State;
 use axum::{Extension, Json};
 use cairn_gadget::TermsRequest;
@@ -14,30 +15,38 @@ use cairn_primitives::terms::{
 };
 use cairn_rpc_server::WorkClass;
 use codec::Encode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
 
-#[derive(Clone, Copy, Deserialize)]
+/// The agreement that a client wants terms for, and the most that it pays.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Negotiate {
     #[serde(deserialize_with = "address")]
+    #[schemars(with = "Address")]
     owner: [u8; 32],
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "NumberOrText")]
     max_bytes: u64,
     duration: u32,
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "NumberOrText")]
     price_per_byte: u128,
     bucket_id: Option<u64>,
     replica_params: Option<Replica>,
 }
 
 /// The terms of a replica's syncs. Older clients send no price: then any is taken.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplicaParams")]
 struct Replica {
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "NumberOrText")]
     sync_balance: u128,
     min_sync_interval: u32,
     #[serde(default, deserialize_with = "optional")]
+    #[schemars(with = "Option<NumberOrText>")]
     sync_price: Option<u128>,
 }
 
@@ -89,15 +98,19 @@ impl Negotiate {
     }
 }
 
-#[derive(Serialize)]
+/// Terms with the provider's signature over them.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SignedTerms")]
 pub(crate) struct Signed {
     terms: Terms,
     /// A `MultiSignature` in SCALE, in hex without `0x`: existing clients refuse `0x` here.
+    #[schemars(with = "PlainHex")]
     signature: String,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Terms {
+    #[schemars(with = "Address")]
     owner: String,
     max_bytes: u64,
     duration: u32,
@@ -108,7 +121,8 @@ struct Terms {
     replica_params: Option<SignedReplica>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SignedReplicaParams")]
 struct SignedReplica {
     sync_balance: u128,
     min_sync_interval: u32,

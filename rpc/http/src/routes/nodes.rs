@@ -5,6 +5,7 @@ use crate::error::HttpError;
 use crate::given_hash;
 use crate::hex_text;
 use crate::places::Stored;
+use crate::schema::{Base64, GivenHash, Hash};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method};
@@ -14,19 +15,24 @@ use bytes::Bytes;
 use cairn_bucket::{Bucket, IngestError, ProveError, StoredContent};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::Lease;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct NodeQuery {
+    #[schemars(with = "GivenHash")]
     hash: String,
 }
 
 /// A chunk or an interior node. The data of a node are the hashes of its children.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Node {
     /// As the client has written it.
+    #[schemars(with = "GivenHash")]
     hash: String,
+    #[schemars(with = "Base64")]
     data: String,
+    #[schemars(with = "Option<Vec<Hash>>")]
     children: Option<Vec<String>>,
 }
 
@@ -69,15 +75,20 @@ pub(crate) async fn get_node(
     }
 }
 
-#[derive(Deserialize)]
+/// A chunk, or a node with the hashes of its two children as data.
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct PutNode {
     bucket_id: u64,
+    #[schemars(with = "GivenHash")]
     hash: String,
+    #[schemars(with = "Base64")]
     data: String,
+    #[schemars(with = "Option<Vec<GivenHash>>")]
     children: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
+/// The content is stored.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct NodeStored {
     stored: bool,
 }
@@ -160,15 +171,20 @@ pub(crate) async fn put_node(
     Ok(Json(NodeStored { stored: true }))
 }
 
-#[derive(Deserialize)]
+/// Hashes of content of a bucket.
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Hashes {
     bucket_id: u64,
+    #[schemars(with = "Vec<GivenHash>")]
     hashes: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// Hashes by whether the bucket holds their content.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Existence {
+    #[schemars(with = "Vec<Hash>")]
     exists: Vec<String>,
+    #[schemars(with = "Vec<Hash>")]
     missing: Vec<String>,
 }
 
@@ -204,7 +220,8 @@ pub(crate) async fn exists(
     }))
 }
 
-#[derive(Serialize)]
+/// The content of hashes; unknown ones are left out.
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct FetchedNodes {
     nodes: Vec<Node>,
 }

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::error::HttpError;
 use crate::given_hash;
 use crate::hex_text::{all_prefixed, prefixed};
+use crate::schema::{Base64, GivenHash, Hash};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method};
@@ -13,12 +14,15 @@ use base64::engine::general_purpose::STANDARD;
 use cairn_primitives::{BucketId, ChunkIndex, MerkleProof};
 use cairn_provider::Lease;
 use cairn_rpc_api::{BucketApiServer, Code, Error, U64OrHex};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct Peaks {
     bucket_id: u64,
+    #[schemars(with = "Hash")]
     mmr_root: String,
+    #[schemars(with = "Vec<Hash>")]
     peaks: Vec<String>,
 }
 
@@ -39,28 +43,31 @@ pub(crate) async fn mmr_peaks(
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct LeafQuery {
     bucket_id: u64,
     leaf_index: u64,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct LeafProof {
     leaf: Leaf,
     proof: LeafPath,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Leaf {
+    #[schemars(with = "Hash")]
     data_root: String,
     data_size: u64,
     total_size: u64,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct LeafPath {
+    #[schemars(with = "Vec<Hash>")]
     peaks: Vec<String>,
+    #[schemars(with = "Vec<Hash>")]
     siblings: Vec<String>,
     path: Vec<bool>,
 }
@@ -94,21 +101,25 @@ pub(crate) async fn mmr_proof(
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct ChunkQuery {
+    #[schemars(with = "GivenHash")]
     data_root: String,
     chunk_index: u64,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct ChunkProof {
+    #[schemars(with = "Hash")]
     chunk_hash: String,
+    #[schemars(with = "Base64")]
     chunk_data: String,
     proof: ChunkPath,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ChunkPath {
+    #[schemars(with = "Vec<Hash>")]
     siblings: Vec<String>,
     path: Vec<bool>,
 }

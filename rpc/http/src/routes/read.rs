@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::error::HttpError;
 use crate::given_hash;
 use crate::hex_text::{all_prefixed, prefixed};
+use crate::schema::{Base64, GivenHash, Hash};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
@@ -21,10 +22,12 @@ use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, ChunkIndex, H256};
 use cairn_provider::Lease;
 use futures::stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct ReadQuery {
+    #[schemars(with = "GivenHash")]
     data_root: String,
     offset: u64,
     length: u64,
@@ -39,10 +42,14 @@ impl ReadQuery {
     }
 }
 
-#[derive(Serialize)]
-struct Chunk {
+/// A whole chunk, with its siblings on the way to the data root.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Chunk {
+    #[schemars(with = "Hash")]
     hash: String,
+    #[schemars(with = "Base64")]
     data: String,
+    #[schemars(with = "Vec<Hash>")]
     proof: Vec<String>,
 }
 

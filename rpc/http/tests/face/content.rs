@@ -16,7 +16,7 @@ fn hash_of(text: &Value) -> H256 {
 }
 
 /// Checks the signature of an answer over the commitment that it names.
-fn check_signature(face: &Face, answer: &Value) {
+pub(crate) fn check_signature(face: &Face, answer: &Value) {
     let commitment = Commitment {
         mmr_root: hash_of(&answer["mmr_root"]),
         start_seq: Sequence(answer["start_seq"].as_u64().unwrap()),

@@ -120,7 +120,7 @@ fn any_request_is_answered() {
         "[a-z%&=?#]{0,9}",
     ];
     let number = prop_oneof![Just(7u64), 0u64..5, any::<u64>()];
-    let given = (hash, number.clone(), number, 0usize..6);
+    let given = (hash, number.clone(), number, 0usize..7);
     proptest!(ProptestConfig::with_cases(300), |((hash, one, two, route) in given)| {
         let path = match route {
             0 => format!("/node?hash={hash}"),
@@ -128,6 +128,7 @@ fn any_request_is_answered() {
             2 => format!("/chunk_proof?data_root={hash}&chunk_index={one}"),
             3 => format!("/mmr_proof?bucket_id={one}&leaf_index={two}"),
             4 => format!("/commitment?bucket_id={one}"),
+            5 => format!("/mmr_subtree?bucket_id=7&peak_index={}&depth={}", one as u32, two as u32),
             _ => format!("/mmr_peaks?bucket_id={one}"),
         };
         if let Ok(request) = Request::get(&path).body(Body::empty()) {

@@ -10,11 +10,23 @@
 #[cfg(test)]
 mod authorisation;
 #[cfg(test)]
+mod buckets;
+#[cfg(test)]
 mod content;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod deletion;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod members_of_rpc;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! The group `cairnWrite_v1`. Each method first checks that the caller may call it.
+//! The group `cairnWrite_v1`. Each method first checks that the caller may call it: the operator
+//! any, and members of a bucket those that change this bucket alone.
 
 use super::{ProviderRpc, check_length};
 use crate::convert::{bucket_info, signed_commitment_info};
 use crate::error::{MethodError, undecodable};
 use crate::lanes::WorkClass;
+use crate::members::Right;
 use cairn_bucket::{Authorisation, BucketConfig, ExportFormat, NewLeaf, TransferError};
 use cairn_engine::layout::Deletion;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
@@ -81,7 +83,7 @@ impl WriteApiServer for ProviderRpc {
         hash: H256,
         data: Bytes,
     ) -> Result<bool, Error> {
-        self.check_unsafe(extensions)?;
+        self.check_member(extensions, bucket, Right::Write).await?;
         self.write(bucket, move |lease| {
             Ok(lease.run(|bucket| bucket.put_chunk(hash, &data.0))?)
         })
@@ -96,7 +98,7 @@ impl WriteApiServer for ProviderRpc {
         left: H256,
         right: H256,
     ) -> Result<bool, Error> {
-        self.check_unsafe(extensions)?;
+        self.check_member(extensions, bucket, Right::Write).await?;
         self.write(bucket, move |lease| {
             Ok(lease.run(|bucket| bucket.put_node(hash, left, right))?)
         })
@@ -109,7 +111,7 @@ impl WriteApiServer for ProviderRpc {
         bucket: U64OrHex,
         leaves: Vec<LeafToCommit>,
     ) -> Result<CommittedInfo, Error> {
-        self.check_unsafe(extensions)?;
+        self.check_member(extensions, bucket, Right::Write).await?;
         check_length("leaves", &leaves, self.limits.leaves)?;
         if leaves.is_empty() {
             let message = format!("the commit to bucket {bucket} has no leaves");
@@ -142,7 +144,7 @@ impl WriteApiServer for ProviderRpc {
         bucket: U64OrHex,
         before_seq: U64OrHex,
     ) -> Result<DeletionInfo, Error> {
-        self.check_unsafe(extensions)?;
+        self.check_member(extensions, bucket, Right::Admin).await?;
         let before = Sequence(before_seq.0);
         let job = move |lease: &Lease| {
             let commitment = lease.run(|bucket| bucket.preview_prune(before))?;
@@ -163,7 +165,7 @@ impl WriteApiServer for ProviderRpc {
         before_seq: U64OrHex,
         authorisation: PruneAuthorisation,
     ) -> Result<PrunedInfo, Error> {
-        self.check_unsafe(extensions)?;
+        self.check_member(extensions, bucket, Right::Admin).await?;
         let signature = MultiSignature::decode_all(&mut authorisation.signature.0.as_slice())
             .map_err(|_| undecodable("authorisation.signature", "MultiSignature"))?;
         let leaf_count = LeafCount::new(authorisation.leaf_count.0).ok_or_else(|| {

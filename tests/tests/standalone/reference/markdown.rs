@@ -25,7 +25,7 @@ group tells who may call a method:
 |-------|---------|---------|-------------------|
 | `cairnBucket` | `v1` | read buckets | everybody |
 | `cairnProvider` | `v1` | read the provider's state, and sign for other primary providers | everybody |
-| `cairnWrite` | `v1` | change buckets, and write to the provider's disk | callers to whom the operator permits unsafe methods |
+| `cairnWrite` | `v1` | change buckets, and write to the provider's disk | callers to whom the operator permits unsafe methods; members of a bucket, what changes this bucket alone |
 
 Methods of `cairnWrite` are *unsafe* in Substrate's sense. They are refused with -32601 unless the
 request carries the provider's token in a header `Authorization: Bearer TOKEN`, of the WebSocket or
@@ -33,6 +33,12 @@ of the request over HTTP. The file `rpc-token` in the provider's base path has t
 operator may use another token, or let more callers or none change buckets
 ([operating.md](operating.md)). Within a Substrate node they are refused where the node refuses
 unsafe methods. A website may not call them, unless the operator has listed its origin.
+
+Members of a bucket need no token at a standalone provider: writers and admins may call `putChunk`,
+`putNode` and `commit`, and admins `deletionPayload` and `pruneBucket`. The request, or the request
+that opens the WebSocket, has the signed header of the [HTTP API](http.md#who-may-do-what), signed
+for the method `POST` and the bucket. It counts for 300 seconds, also for a WebSocket that is open:
+open another one with a new header then. With `--rpc-methods safe` no member may call them.
 
 `rpc_methods` lists all methods. `rpc.discover` returns [openrpc.json](openrpc.json), which says
 the same as this page for programs. In the examples long hex is cut.

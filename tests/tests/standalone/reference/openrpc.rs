@@ -59,7 +59,7 @@ fn of_method(method: &Method, example: &Example) -> Value {
     if method.is_unsafe {
         described["tags"] = json!([{
             "name": "unsafe",
-            "description": "Refused with -32601 unless the operator permits it to the caller.",
+            "description": "Refused with -32601 unless the operator permits it to the caller, or a member of the bucket may call it and has signed the request.",
         }]);
     }
     if let Some(subscription) = &method.subscription {

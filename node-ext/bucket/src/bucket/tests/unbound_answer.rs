@@ -79,3 +79,33 @@ fn lost_content_is_not_replaced_by_another_leaf() {
         Err(ProveError::MissingContent { .. })
     ));
 }
+
+#[test]
+fn a_leaf_without_padding_and_flag_answers_for_any_slot() {
+    let mut fixture = fixture(HashingProfile::Plain);
+    let can_answer = |fixture: &Fixture, first: u64| {
+        let view = fixture.bucket().view(StateRef::Newest).unwrap();
+        view.can_answer_unbound(LeafIndex(first)).unwrap()
+    };
+    assert!(!can_answer(&fixture, 0));
+    fixture.commit(1);
+    assert!(can_answer(&fixture, 0));
+    assert!(can_answer(&fixture, 1));
+    for beyond in [2, u64::MAX] {
+        assert!(!can_answer(&fixture, beyond));
+    }
+    // An import has noted that the chain cannot verify it.
+    tamper(&mut fixture, |batch| {
+        let flag = layout::FlagValue {
+            root: layout::NodeKind::Chunk,
+            defect: layout::ShapeDefect::SizeDiffers,
+        };
+        batch.put(
+            Family::Tree,
+            layout::flag_key(Sequence(1)),
+            &flag.to_bytes(),
+        );
+    });
+    fixture.reopen();
+    assert!(!can_answer(&fixture, 0));
+}

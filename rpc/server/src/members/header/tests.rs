@@ -20,7 +20,7 @@ fn header(pair: &sr25519::Pair, seconds: &str, text: &str) -> String {
     format!("{SCHEME}0x{key}:0x{signature}:{seconds}")
 }
 
-fn verified(header: &str, message: SignedMessage<'_>) -> Result<AccountId, HttpError> {
+fn verified(header: &str, message: SignedMessage<'_>) -> Result<AccountId, MemberError> {
     SignedHeader::parse(header)?.verify(message, NOW, SKEW)
 }
 
@@ -56,19 +56,19 @@ fn another_request_or_time_is_refused() {
             ..PUT
         },
     ] {
-        assert_eq!(verified(&at(now), other), Err(HttpError::AuthRequired));
+        assert_eq!(verified(&at(now), other), Err(MemberError::AuthRequired));
     }
     assert!(verified(&at(now - 300), PUT).is_ok());
     assert!(verified(&at(now + 300), PUT).is_ok());
     for expired in [now - 301, now + 301, 0, u64::MAX] {
         assert_eq!(
             verified(&at(expired), PUT),
-            Err(HttpError::TimestampExpired)
+            Err(MemberError::TimestampExpired)
         );
     }
     // The time is signed as it is written.
     let other_text = at(now).replace(&format!(":{now}"), &format!(":0{now}"));
-    assert_eq!(verified(&other_text, PUT), Err(HttpError::AuthRequired));
+    assert_eq!(verified(&other_text, PUT), Err(MemberError::AuthRequired));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn malformed_headers_are_refused() {
     for time in ["", "+1", "-1", " 1", "1:", "18446744073709551616"] {
         let header = format!("{}:{time}", good.strip_suffix(":1").unwrap());
         let refused = SignedHeader::parse(&header);
-        assert_eq!(refused, Err(HttpError::TimestampExpired), "{time}");
+        assert_eq!(refused, Err(MemberError::TimestampExpired), "{time}");
     }
 }
 

@@ -3,14 +3,13 @@
 //! The signature is by sr25519 over `web3storage:<METHOD>:<bucket>:<seconds>`, or over that between
 //! `<Bytes>` and `</Bytes>`, as wallets sign.
 
-use crate::error::HttpError;
-use crate::hex_text;
+use super::MemberError;
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;
 use sp_core::{Pair, sr25519};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const SCHEME: &str = "Web3Storage ";
+pub(super) const SCHEME: &str = "Web3Storage ";
 
 /// The message that a client signs, without the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl SignedMessage<'_> {
 
 /// A parsed header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SignedHeader<'h> {
+pub struct SignedHeader<'h> {
     key: [u8; 32],
     signature: [u8; 64],
     /// The time as it is signed: `07` and `7` are different messages.
@@ -40,34 +39,43 @@ pub(super) struct SignedHeader<'h> {
 }
 
 impl<'h> SignedHeader<'h> {
-    pub(super) fn parse(text: &'h str) -> Result<Self, HttpError> {
+    /// Parses the value of an `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`] where it is none of the scheme, or has no time.
+    pub fn parse(text: &'h str) -> Result<Self, MemberError> {
         let parts = text.strip_prefix(SCHEME).map(|parts| parts.splitn(3, ':'));
-        let mut parts = parts.ok_or(HttpError::AuthRequired)?;
+        let mut parts = parts.ok_or(MemberError::AuthRequired)?;
         let (Some(key), Some(signature), Some(seconds)) =
             (parts.next(), parts.next(), parts.next())
         else {
-            return Err(HttpError::AuthRequired);
+            return Err(MemberError::AuthRequired);
         };
         let is_number = seconds.bytes().all(|byte| byte.is_ascii_digit());
         let time = seconds.parse().ok().filter(|_| is_number);
-        let time = time.ok_or(HttpError::TimestampExpired)?;
+        let time = time.ok_or(MemberError::TimestampExpired)?;
         Ok(Self {
-            key: hex_text::array(key).ok_or(HttpError::AuthRequired)?,
-            signature: hex_text::array(signature).ok_or(HttpError::AuthRequired)?,
+            key: hex_array(key).ok_or(MemberError::AuthRequired)?,
+            signature: hex_array(signature).ok_or(MemberError::AuthRequired)?,
             seconds,
             time,
         })
     }
 
     /// Returns the account that signed a message at a time within `max_skew` of `now`.
-    pub(super) fn verify(
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`] where the time is another, or the signature is not of this message.
+    pub fn verify(
         &self,
         message: SignedMessage<'_>,
         now: Duration,
         max_skew: Duration,
-    ) -> Result<AccountId, HttpError> {
+    ) -> Result<AccountId, MemberError> {
         if now.as_secs().abs_diff(self.time) > max_skew.as_secs() {
-            return Err(HttpError::TimestampExpired);
+            return Err(MemberError::TimestampExpired);
         }
         let key = sr25519::Public::from_raw(self.key);
         let signature = sr25519::Signature::from_raw(self.signature);
@@ -78,9 +86,23 @@ impl<'h> SignedHeader<'h> {
             .any(|text| sr25519::Pair::verify(&signature, text.as_bytes(), &key));
         match is_signed {
             true => Ok(AccountId(self.key)),
-            false => Err(HttpError::AuthRequired),
+            false => Err(MemberError::AuthRequired),
         }
     }
+}
+
+/// Returns this machine's time since 1970.
+pub(crate) fn unix_time() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
+/// Decodes `N` bytes of hex, with or without `0x`.
+fn hex_array<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let mut bytes = [0; N];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
 }
 
 #[cfg(test)]

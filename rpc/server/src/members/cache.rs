@@ -3,8 +3,8 @@
 //! Each request asks the chain's state at that block, which is cached for each block. Only while the
 //! chain does not answer, members count that were read before, and not for long.
 
-use crate::config::HttpLimits;
-use crate::error::HttpError;
+use super::{MemberError, MemberLimits, Right, SignedHeader, SignedMessage, check_right, header};
+use crate::rate_limit::RateLimit;
 use cairn_gadget::ExtensionHandle;
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::{AccountId, Role};
@@ -28,49 +28,85 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A bucket by the chain, as far as requests depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BucketMembers {
+pub struct BucketMembers {
     /// The members with their roles.
-    pub(crate) members: Vec<(AccountId, Role)>,
+    pub members: Vec<(AccountId, Role)>,
     /// True if this provider has an agreement as one of its primary providers.
-    pub(crate) is_ours: bool,
+    pub is_ours: bool,
 }
 
-/// The members of buckets.
-pub(crate) struct Memberships {
+/// The members of buckets, and the rates of accounts.
+pub struct Members {
     handle: ExtensionHandle,
-    max_stale: Duration,
-    grace: Duration,
     questions: Semaphore,
     kept: Mutex<LruCache<BucketId, (Instant, BucketMembers)>>,
+    rates: RateLimit<AccountId>,
 }
 
-impl Memberships {
-    pub(crate) fn new(handle: ExtensionHandle, limits: &HttpLimits) -> Self {
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").finish_non_exhaustive()
+    }
+}
+
+impl Members {
+    pub(crate) fn new(handle: ExtensionHandle) -> Self {
         Self {
             handle,
-            max_stale: limits.max_stale,
-            grace: limits.finality_grace,
             questions: Semaphore::new(QUESTIONS),
             kept: Mutex::new(LruCache::new(KEPT_BUCKETS)),
+            rates: RateLimit::default(),
         }
+    }
+
+    /// Checks that a header is signed by an account with a right in a bucket, and that the account
+    /// keeps to its rate. Returns the bucket by the chain.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`].
+    pub async fn authorise(
+        &self,
+        header: &str,
+        message: SignedMessage<'_>,
+        right: Right,
+        limits: &MemberLimits,
+    ) -> Result<BucketMembers, MemberError> {
+        // Before the chain is asked, which a stranger's request would not be worth.
+        let header = SignedHeader::parse(header)?;
+        let account = header.verify(message, header::unix_time(), limits.max_skew)?;
+        if !self.rates.admits(account, limits.rate) {
+            return Err(MemberError::TooOften);
+        }
+        let known = self.of(message.bucket, limits).await?;
+        check_right(&known.members, &account, right)?;
+        Ok(known)
     }
 
     /// Returns the members of a bucket. Waits for a bucket that the chain does not have, since a
     /// client may have created it in a block that is not final yet.
-    pub(crate) async fn of(&self, bucket: BucketId) -> Result<BucketMembers, HttpError> {
-        let until = Instant::now() + self.grace;
+    async fn of(
+        &self,
+        bucket: BucketId,
+        limits: &MemberLimits,
+    ) -> Result<BucketMembers, MemberError> {
+        let until = Instant::now() + limits.finality_grace;
         loop {
-            if let Some(members) = self.now(bucket).await? {
+            if let Some(members) = self.now(bucket, limits.max_stale).await? {
                 return Ok(members);
             }
             if Instant::now() + RETRY_INTERVAL > until {
-                return Err(HttpError::InsufficientRole);
+                return Err(MemberError::InsufficientRole);
             }
             sleep(RETRY_INTERVAL).await;
         }
     }
 
-    async fn now(&self, bucket: BucketId) -> Result<Option<BucketMembers>, HttpError> {
+    async fn now(
+        &self,
+        bucket: BucketId,
+        max_stale: Duration,
+    ) -> Result<Option<BucketMembers>, MemberError> {
         match self.ask(bucket).await {
             Ok(Some(info)) => {
                 let members = self.members_in(&info);
@@ -82,7 +118,7 @@ impl Memberships {
                 self.kept.lock().pop(&bucket);
                 Ok(None)
             }
-            Err(reason) => self.kept_members(bucket, reason).map(Some),
+            Err(reason) => self.kept_members(bucket, max_stale, reason).map(Some),
         }
     }
 
@@ -104,12 +140,13 @@ impl Memberships {
     fn kept_members(
         &self,
         bucket: BucketId,
+        max_stale: Duration,
         reason: &'static str,
-    ) -> Result<BucketMembers, HttpError> {
+    ) -> Result<BucketMembers, MemberError> {
         let kept = self.kept.lock().get(&bucket).cloned();
-        let fresh = kept.filter(|(read_at, _)| read_at.elapsed() <= self.max_stale);
+        let fresh = kept.filter(|(read_at, _)| read_at.elapsed() <= max_stale);
         let fresh = fresh.map(|(_, members)| members);
-        fresh.ok_or(HttpError::MembershipUnavailable(reason))
+        fresh.ok_or(MemberError::Unavailable(reason))
     }
 
     fn members_in(&self, info: &BucketInfo) -> BucketMembers {
