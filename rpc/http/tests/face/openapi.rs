@@ -43,7 +43,7 @@ async fn the_document_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_has_every_route_of_todays_provider_that_is_served_and_no_other() {
+async fn each_route_is_in_the_document_and_each_operation_is_served() {
     let face = Face::new().await;
     let routes: BTreeSet<_> = document()["paths"]
         .as_object()
