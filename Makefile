@@ -62,7 +62,7 @@ SECONDS ?= 14400
 SEED ?= 1000000
 
 .PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
-	release-binary deb tarball image compose-images
+	release-binary deb tarball image compose-images clients wasm
 
 help:
 	@echo 'make demo    build the command line, and show a provider at work on real files'
@@ -81,6 +81,8 @@ help:
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make check-fast  the part of lint that compiles neither RocksDB nor Substrate'
+	@echo 'make clients  test the JavaScript and Python clients, without a chain; needs Node and Python'
+	@echo 'make wasm    build the verifier of the JavaScript client again; needs npm'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
 	@echo 'make graph   draw the crates in docs/internals/crates.md'
 	@echo 'make loops   import loops between the modules of each crate'
@@ -123,7 +125,15 @@ tools: deps
 test: deps
 	scripts/check-no-std.sh
 	cargo test --locked --manifest-path xtask/Cargo.toml
+	cargo test --locked --manifest-path clients/wasm/Cargo.toml -p cairn-verifier-wasm
 	cargo test --workspace $(CARGO_FLAGS)
+
+clients:
+	@scripts/install-deps.sh clients
+	scripts/test-clients.sh
+
+wasm:
+	clients/wasm/build.sh
 
 powercut: deps
 	CAIRN_CUTS=$(CUTS) CAIRN_SEED=$(SEED) CAIRN_FAULTS_EVERY=1 \
@@ -147,6 +157,7 @@ bench: deps
 # What needs no build of RocksDB or Substrate: minutes, also on a machine without a cache.
 check-fast:
 	cargo fmt --all --check
+	cargo fmt --manifest-path clients/wasm/Cargo.toml --all --check
 	scripts/check-fences.sh
 	scripts/check-readme.sh
 	scripts/check-docs.sh
@@ -160,6 +171,7 @@ check-fast:
 # from day to day, and the result of a gate must not.
 lint: deps check-fast
 	cargo clippy --locked --manifest-path xtask/Cargo.toml --all-targets -- -D warnings
+	cargo clippy --locked --manifest-path clients/wasm/Cargo.toml --all-targets -- -D warnings
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	$(MAKE) tools

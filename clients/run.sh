@@ -45,9 +45,8 @@ cargo build --quiet --release --locked --manifest-path clients/rust/Cargo.toml \
     --target-dir "$built/../client"
 "$built/../client/release/cairn-client-example" "$provider_url" 7 3
 
-mkdir "$work/javascript"
-cp clients/javascript/* "$work/javascript/"
-cd "$work/javascript"
+cp -r clients/javascript "$work/javascript"
+cd "$work/javascript/examples"
 npm install --no-audit --no-fund --silent
 node proof.mjs "$provider_url" 7 3
 node api.mjs "$node_url" 7 3
@@ -55,5 +54,7 @@ node storage.mjs "$node_url" //Charlie
 cd "$OLDPWD"
 
 python3 -m venv "$work/python"
-"$work/python/bin/pip" install --quiet websockets==15.0.1
-"$work/python/bin/python" clients/python/proof.py "$provider_url" 7 3
+# From a copy, so that the build leaves nothing in this folder.
+cp -r clients/python "$work/package"
+"$work/python/bin/pip" install --quiet websockets==15.0.1 "$work/package[sr25519]"
+"$work/python/bin/python" clients/python/examples/proof.py "$provider_url" 7 3

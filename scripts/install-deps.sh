@@ -4,12 +4,13 @@
 #
 #   scripts/install-deps.sh        what everything needs
 #   scripts/install-deps.sh cli    what the command line needs: no WASM, no protobuf
+#   scripts/install-deps.sh clients  a browser for the test of the JavaScript client
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 part=${1:-all}
-case "$part" in all | cli) ;; *)
-    echo "install-deps: there is no part $part: say cli, or nothing" >&2
+case "$part" in all | cli | clients) ;; *)
+    echo "install-deps: there is no part $part: say cli, clients, or nothing" >&2
     exit 2
     ;;
 esac
@@ -58,6 +59,11 @@ need() {
 find_missing() {
     packages=()
     reasons=()
+    if [ "$part" = clients ]; then
+        [ -n "${CHROMIUM:-}" ] || has chromium ||
+            need chromium 'tests the JavaScript client as a page loads it'
+        return 0
+    fi
     has g++ || need g++ 'compiles RocksDB (C++) and secp256k1 (C), and links every binary'
     has clang || need clang "its headers are what bindgen reads RocksDB's C interface with"
     has_libclang || need libclang-dev 'the library with which bindgen parses that interface'

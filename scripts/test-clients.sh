@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the clients in other languages than Rust, without a chain and without Rust. It needs Node
-# with npm, and Python with venv; TypeScript, the extra `sr25519`, mypy and setuptools are installed
-# in a temporary folder. Where Chromium is installed, the package is tested in it too.
+# with npm, and Python with venv; TypeScript, polkadot-js, the extra `sr25519`, mypy and setuptools are
+# installed in a temporary folder. Where Chromium is installed, the package is tested in it too.
 #
 #   scripts/test-clients.sh            all of it
 #   scripts/test-clients.sh --offline  only what needs no registry
@@ -43,9 +43,12 @@ if [ "$part" = all ]; then
     echo '==> Types of JavaScript'
     cp -r clients/javascript "$work/javascript"
     (cd "$work/javascript" && npm ci --silent --no-audit --no-fund && npm run --silent types)
+    echo '==> The RPC as polkadot-js registers it'
+    (cd "$work/javascript/examples" && npm install --silent --no-audit --no-fund &&
+        node registered.mjs "$OLDPWD/docs/openrpc.json")
 else
     # Signatures and examples need the extra.
     (cd clients/python && PYTHONPATH=src python3 -m unittest tests.test_verify tests.test_client)
-    echo 'not tested without a registry: types, signatures in Python, and what is in the wheel'
+    echo 'not tested without a registry: types, polkadot-js, signatures in Python, and what is in the wheel'
 fi
 echo '==> the clients passed'

@@ -150,7 +150,7 @@ export class Verifier {
   verifySr25519(message: Uint8Array, signature: HexOrBytes, publicKey: HexOrBytes): void;
 }
 
-/** What replaces the WASM beside the package. */
+/** A replacement for the WASM of the package. */
 export type WasmSource = URL | string | Response | BufferSource | WebAssembly.Module | Promise<Response | BufferSource>;
 
 /** Loads the WASM, once. */

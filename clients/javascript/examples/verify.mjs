@@ -10,7 +10,7 @@ export async function verifySigned (signed) {
   const { plain } = await load();
   const { mmrRoot, startSeq, leafCount } = signed.commitment;
   const commitment = { mmrRoot, startSeq: number(startSeq), leafCount: number(leafCount) };
-  // On chains whose payloads have a nonce, it is at the end of the signed bytes.
+  // On chains whose payloads have a nonce, the signed bytes end with it.
   const payload = fromHex(signed.payload);
   if (payload.length === 65) commitment.nonce = new DataView(payload.buffer).getBigUint64(57, true);
   if (toHex(plain.commitmentPayload(number(signed.bucket), commitment)) !== signed.payload) {

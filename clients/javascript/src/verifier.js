@@ -7,7 +7,7 @@ import { VerificationError } from './errors.js';
 let loading;
 
 /**
- * Loads the WASM, once. In a browser it is fetched from beside this file, in Node it is read; a
+ * Loads the WASM, once. A browser fetches it from next to this package, Node reads it there; a
  * `source` replaces both.
  */
 export function load (source) {

@@ -44,7 +44,7 @@ def signed_commitment(bucket, signed):
         mmr_root=from_hex(given["mmrRoot"]),
         start_seq=number(given["startSeq"]),
         leaf_count=number(given["leafCount"]),
-        # On chains whose payloads have a nonce, it is at their end.
+        # On chains whose payloads have a nonce, they end with it.
         nonce=int.from_bytes(payload[57:], "little") if len(payload) == 65 else None,
     )
     if commitment_payload(bucket, commitment) != payload:

@@ -7,7 +7,7 @@ use crate::{input, signatures};
 use cairn_primitives::{ChunkIndex, chunk_tree, verify};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-/// What JavaScript catches: the refusal's text.
+/// Returns the value that JavaScript catches: the refusal's text.
 fn thrown(refusal: impl Into<Refusal>) -> JsValue {
     JsValue::from_str(&refusal.into().to_string())
 }

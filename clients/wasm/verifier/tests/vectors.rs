@@ -2,7 +2,7 @@
 //! clients in other languages verify: `clients/vectors/signatures.json`.
 //!
 //! A signature has random numbers in it, so the file is verified here and not compared. With
-//! `CAIRN_WRITE_DOCS` set it is written anew.
+//! `CAIRN_WRITE_DOCS` set it is written again.
 
 #![forbid(unsafe_code)]
 #![allow(
