@@ -39,7 +39,12 @@ export async function hashContent (given, { profile = 'plain', padding = false }
   const parts = [];
   for (const { start, size } of partsOf(verifier, content.size, padding)) {
     const hasher = verifier.contentHasher();
-    for await (const chunk of chunksOf(content, start, size)) hasher.push(chunk);
+    try {
+      for await (const chunk of chunksOf(content, start, size)) hasher.push(chunk);
+    } catch (error) {
+      hasher.free();
+      throw error;
+    }
     const { dataRoot } = hasher.finish();
     parts.push({ dataRoot, size: u64(size) });
   }

@@ -19,13 +19,13 @@ const SIZES: [usize; 8] = [
 ];
 
 /// Content as the vectors' first lines define it.
-pub fn bytes(size: usize) -> Vec<u8> {
+pub(crate) fn bytes(size: usize) -> Vec<u8> {
     (0..size)
         .map(|i| (7 * i + 13 * (i >> 8) + 101 * (i >> 18)) as u8)
         .collect()
 }
 
-pub fn chunks(content: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn chunks(content: &[u8]) -> Vec<&[u8]> {
     match content.is_empty() {
         true => vec![content],
         false => content.chunks(CHUNK_BYTES).collect(),
@@ -55,7 +55,7 @@ fn levels(profile: HashingProfile, content: &[u8]) -> Vec<Vec<H256>> {
     levels
 }
 
-pub fn leaf(profile: HashingProfile, content: &[u8]) -> MmrLeaf {
+pub(crate) fn leaf(profile: HashingProfile, content: &[u8]) -> MmrLeaf {
     MmrLeaf {
         data_root: levels(profile, content).last().unwrap()[0],
         data_size: content.len() as u64,
@@ -63,7 +63,7 @@ pub fn leaf(profile: HashingProfile, content: &[u8]) -> MmrLeaf {
     }
 }
 
-pub fn prove(profile: HashingProfile, content: &[u8], index: usize) -> MerkleProof {
+pub(crate) fn prove(profile: HashingProfile, content: &[u8], index: usize) -> MerkleProof {
     let levels = levels(profile, content);
     let height = depth(content.len() as u64) as usize;
     MerkleProof {
@@ -72,7 +72,7 @@ pub fn prove(profile: HashingProfile, content: &[u8], index: usize) -> MerklePro
     }
 }
 
-pub fn hashes(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn hashes(profile: HashingProfile) -> Vec<Value> {
     let (a, b) = (H256::repeat_byte(1), H256::repeat_byte(2));
     let leaf = MmrLeaf {
         data_root: a,
@@ -92,7 +92,7 @@ pub fn hashes(profile: HashingProfile) -> Vec<Value> {
     })]
 }
 
-pub fn splits() -> Vec<Value> {
+pub(crate) fn splits() -> Vec<Value> {
     let chunk = CHUNK_BYTES as u64;
     let sizes = [
         0,
@@ -111,7 +111,7 @@ pub fn splits() -> Vec<Value> {
     sizes.into_iter().map(split).collect()
 }
 
-pub fn contents(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn contents(profile: HashingProfile) -> Vec<Value> {
     SIZES.into_iter().map(|size| case(profile, size)).collect()
 }
 

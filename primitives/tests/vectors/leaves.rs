@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 const COUNTS: [u64; 6] = [1, 2, 3, 7, 8, 11];
 
 /// A whole tree in memory.
-pub struct Tree {
+pub(crate) struct Tree {
     profile: HashingProfile,
-    pub leaves: Vec<MmrLeaf>,
+    pub(crate) leaves: Vec<MmrLeaf>,
     nodes: BTreeMap<Position, H256>,
 }
 
 impl Tree {
-    pub fn new(profile: HashingProfile, contents: impl Iterator<Item = MmrLeaf>) -> Self {
+    pub(crate) fn new(profile: HashingProfile, contents: impl Iterator<Item = MmrLeaf>) -> Self {
         let mut total = 0;
         let mut frontier = Frontier::empty(profile);
         let (mut leaves, mut nodes) = (vec![], BTreeMap::new());
@@ -43,7 +43,7 @@ impl Tree {
     }
 
     /// Leaves of small sizes under made-up data roots.
-    pub fn of_numbers(profile: HashingProfile, leaves: u64) -> Self {
+    pub(crate) fn of_numbers(profile: HashingProfile, leaves: u64) -> Self {
         let leaf = |k| MmrLeaf {
             data_root: H256::from_low_u64_be(k),
             data_size: k,
@@ -52,7 +52,7 @@ impl Tree {
         Self::new(profile, (1..=leaves).map(leaf))
     }
 
-    pub fn root(&self, count: u64) -> H256 {
+    pub(crate) fn root(&self, count: u64) -> H256 {
         let mut frontier = Frontier::empty(self.profile);
         for leaf in &self.leaves[..count as usize] {
             frontier.append(self.profile.leaf(leaf), |_, _| {}).unwrap();
@@ -60,7 +60,7 @@ impl Tree {
         frontier.root()
     }
 
-    pub fn prove(&self, index: u64, count: u64) -> MmrProof {
+    pub(crate) fn prove(&self, index: u64, count: u64) -> MmrProof {
         let count = LeafCount::new(count).unwrap();
         let route = LeafRoute::new(LeafIndex(index), count).unwrap();
         let at = |positions: &[Position]| positions.iter().map(|p| self.nodes[p]).collect();
@@ -75,7 +75,7 @@ impl Tree {
     }
 }
 
-pub fn leaf(leaf: &MmrLeaf) -> Value {
+pub(crate) fn leaf(leaf: &MmrLeaf) -> Value {
     json!({
         "dataRoot": hex(leaf.data_root),
         "dataSize": leaf.data_size.to_string(),
@@ -83,7 +83,7 @@ pub fn leaf(leaf: &MmrLeaf) -> Value {
     })
 }
 
-pub fn proof(proof: &MmrProof) -> Value {
+pub(crate) fn proof(proof: &MmrProof) -> Value {
     json!({
         "leaf": leaf(&proof.leaf),
         "peaks": hashes(&proof.peaks),
@@ -91,7 +91,7 @@ pub fn proof(proof: &MmrProof) -> Value {
     })
 }
 
-pub fn proofs(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn proofs(profile: HashingProfile) -> Vec<Value> {
     let tree = Tree::of_numbers(profile, 11);
     let mut cases = vec![];
     for count in COUNTS {
@@ -113,7 +113,7 @@ pub fn proofs(profile: HashingProfile) -> Vec<Value> {
 }
 
 /// Responses with content of one small chunk each.
-pub fn responses(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn responses(profile: HashingProfile) -> Vec<Value> {
     let contents: Vec<Vec<u8>> = (0..5).map(|k| content::bytes(100 * k)).collect();
     let leaves = contents.iter().map(|bytes| content::leaf(profile, bytes));
     let tree = Tree::new(profile, leaves);
@@ -139,7 +139,7 @@ pub fn responses(profile: HashingProfile) -> Vec<Value> {
     (0..).zip(&contents).map(case).collect()
 }
 
-pub fn payloads() -> Vec<Value> {
+pub(crate) fn payloads() -> Vec<Value> {
     let commitment = Commitment {
         mmr_root: H256::repeat_byte(0xaa),
         start_seq: Sequence(3),

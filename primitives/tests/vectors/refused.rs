@@ -8,7 +8,7 @@ use cairn_primitives::{
 };
 use serde_json::{Value, json};
 
-pub fn leaves(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn leaves(profile: HashingProfile) -> Vec<Value> {
     let tree = Tree::of_numbers(profile, 11);
     let root = tree.root(11);
     let good = tree.prove(5, 11);
@@ -91,7 +91,7 @@ enum Given {
     Bytes(Vec<u8>),
 }
 
-pub fn chunks(profile: HashingProfile) -> Vec<Value> {
+pub(crate) fn chunks(profile: HashingProfile) -> Vec<Value> {
     let content = content::bytes(3 * CHUNK_BYTES - 5);
     let leaf = content::leaf(profile, &content);
     let good = content::prove(profile, &content, 1);
