@@ -13,6 +13,7 @@ pub mod charge;
 mod clock;
 mod commit;
 mod content;
+mod create;
 mod fetch;
 mod group_commit;
 mod ingest;
@@ -45,6 +46,7 @@ pub use by_root::ChunkUnderRoot;
 pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;
+pub use create::TreeStart;
 pub use fetch::StoredContent;
 pub use ingest::Ingested;
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
@@ -57,17 +59,14 @@ pub use subtree::MmrNode;
 pub use tombstones::Tombstone;
 pub use view::{StateRef, View};
 
-use crate::error::{CommitError, CreateError, NotWritable, OpenError, ProveError};
+use crate::error::{CommitError, NotWritable, OpenError, ProveError};
 use cairn_engine::layout::{self, StateRecord, StorageUsage};
-use cairn_engine::{
-    Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, SharedResources,
-};
+use cairn_engine::{Access, DamagedLog, Engine, EngineError, Family, ReadCounts, SharedResources};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
-use codec::Encode;
 use group_commit::GroupCommit;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
@@ -89,23 +88,6 @@ impl Default for BucketConfig {
             max_bytes: u64::MAX,
         }
     }
-}
-
-/// The most disk space that an empty bucket takes, in bytes.
-const EMPTY_BUCKET_BYTES: u64 = 64 << 10;
-
-fn folder_error(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
-    move |source| CreateError::Folder {
-        bucket,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn unfinished_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(layout::CREATING_SUFFIX);
-    name.into()
 }
 
 /// Renames a folder durably: after a power loss it has the new name.
@@ -205,69 +187,6 @@ impl std::fmt::Debug for Bucket {
 }
 
 impl Bucket {
-    /// Creates an empty bucket in the folder `path`, which must not exist yet,
-    /// and opens it for writing.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]; no folder is left then.
-    pub fn create(
-        path: &Path,
-        id: BucketId,
-        config: BucketConfig,
-        shared: &SharedResources,
-    ) -> Result<Self, CreateError> {
-        if path.exists() {
-            return Err(CreateError::Exists {
-                bucket: id,
-                path: path.to_owned(),
-            });
-        }
-        // Created under another name and renamed once complete: a process that ends
-        // before leaves no bucket that cannot be opened.
-        let unfinished = unfinished_path(path);
-        let made = Self::create_in(&unfinished, id, config, shared)
-            .and_then(|()| move_durably(&unfinished, path).map_err(folder_error(id, path)));
-        if let Err(error) = made {
-            // The folder was created here and holds nothing that was signed.
-            let _ = std::fs::remove_dir_all(&unfinished);
-            return Err(error);
-        }
-        Self::open(path, Access::ReadWrite, shared).map_err(CreateError::Open)
-    }
-
-    fn create_in(
-        path: &Path,
-        id: BucketId,
-        config: BucketConfig,
-        shared: &SharedResources,
-    ) -> Result<(), CreateError> {
-        if path.exists() {
-            std::fs::remove_dir_all(path).map_err(folder_error(id, path))?;
-        }
-        std::fs::create_dir(path).map_err(folder_error(id, path))?;
-        shared.admit(EMPTY_BUCKET_BYTES)?;
-        let engine = Engine::create(path, shared)?;
-        let tip = Tip {
-            tree: Sequence(0),
-            frontier: Frontier::empty(config.profile),
-            root: H256::zero(),
-            total_size: 0,
-        };
-        let mut batch = engine.batch();
-        batch.put(
-            Family::Tree,
-            layout::STATE_KEY,
-            &tip.record(id, config).encode(),
-        );
-        batch.put(
-            Family::Content,
-            layout::USAGE_KEY,
-            &StorageUsage::default().encode(),
-        );
-        Ok(engine.write(batch, Durability::Synced)?)
-    }
-
     /// Opens the bucket in the folder `path`. Checks that its state, peaks and
     /// root agree (I11).
     ///

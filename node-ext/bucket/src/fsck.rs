@@ -7,6 +7,7 @@
 //! write, and `repair` only writes them.
 
 mod content;
+mod content_source;
 mod files;
 mod lost_nodes;
 mod reconstruct;
@@ -23,17 +24,20 @@ mod tree;
 mod unprovable;
 mod unsigned_leaves;
 
+pub use content_source::{ContentSource, ContentSourceError, FoundContent, WantedContent};
 pub use report::{Finding, FsckReport, Remedy};
+pub use shapes::{child_shapes, shape_of_content};
 
 use crate::bucket::recover::{self, UnverifiedBucket};
 use crate::bucket::{Bucket, SignedRoot};
 use crate::error::{OpenError, ProveError};
 use cairn_engine::layout::{Child, FlagValue};
 use cairn_engine::{Access, DamagedLog, SharedResources};
+use cairn_primitives::chunk_tree::Subtree;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use content::ContentFindings;
 use repair_write::{RepairWrite, RepairWrites};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 pub(crate) use tree::TreeToCheck;
 
@@ -80,6 +84,8 @@ pub(crate) struct LostContent {
     profile: HashingProfile,
     chunks: HashSet<H256>,
     nodes: HashSet<H256>,
+    /// The shapes of the lost nodes, where a node or a leaf above them says it.
+    node_shapes: HashMap<H256, Subtree>,
 }
 
 impl LostContent {

@@ -58,7 +58,8 @@ pub use base_path::{BasePath, BasePathError, read_bounded};
 // A bucket: storing, committing.
 pub use bucket::{
     Bucket, BucketConfig, BucketEvent, Builder, ChunkUnderRoot, Committed, ContentChange,
-    EventListener, Ingested, KeepBytes, NewLeaf, SignedRoot, StoredContent, move_durably, now_ms,
+    EventListener, Ingested, KeepBytes, NewLeaf, SignedRoot, StoredContent, TreeStart,
+    move_durably, now_ms,
 };
 // Proving.
 pub use bucket::{MmrNode, SpAncestryProof, SpLeavesProof, StateRef, View};
@@ -72,8 +73,10 @@ pub use error::{
     PruneError, RecordRootError, ReleaseError, SignAgainError,
 };
 // Checks and repair of a closed bucket, and the scrub of an open one.
-pub use fsck::repair::{RepairError, RepairReport, repair};
+pub use fsck::repair::{RepairError, RepairReport, RepairSources, repair, repair_from};
 pub use fsck::{CheckProgress, Finding, FsckReport, Remedy, fsck};
+pub use fsck::{ContentSource, ContentSourceError, FoundContent, WantedContent};
+pub use fsck::{child_shapes, shape_of_content};
 pub use salvage::Salvaged;
 pub use scrub::{RateLimit, Scrub, ScrubFinding, ScrubPass, ScrubPoint, ScrubStepReport};
 // A bucket as files.

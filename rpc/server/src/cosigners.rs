@@ -1,7 +1,6 @@
 //! A client of the other primary providers' RPC, which asks them for signatures. It keeps one
 //! connection for each endpoint.
 
-mod connect;
 mod endpoint;
 #[cfg(test)]
 mod tests;
@@ -12,9 +11,9 @@ use cairn_primitives::BucketId;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::cosign::{CosignRequest, HeldState};
 use cairn_primitives::onchain::PrimaryProvider;
+use cairn_replica::connect::{self, ConnectError};
 use cairn_rpc_api::{Bytes, ProviderApiClient, U64OrHex, refusal_in};
 use codec::{DecodeAll, Encode};
-use connect::ConnectError;
 use endpoint::websocket_url;
 use jsonrpsee::core::ClientError;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};

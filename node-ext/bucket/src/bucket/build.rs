@@ -4,10 +4,11 @@
 //! come from the same functions. It is built without a log, in a folder that nothing
 //! opens, and its state is written last: until then the folder is no bucket.
 
+use super::BucketConfig;
 use super::Tip;
 use super::additions::Additions;
 use super::charge::{self, NODE_CHARGE};
-use super::{BucketConfig, folder_error};
+use super::create::folder_error;
 use crate::error::CreateError;
 use cairn_engine::layout::{
     self, FlagValue, InteriorValue, NonconformingValue, ShapeDefect, StorageUsage,

@@ -16,7 +16,7 @@ use crate::error::IngestError;
 use cairn_engine::layout::{self, InteriorValue, StorageUsage};
 use cairn_engine::{Batch, Durability, EngineError, Family};
 use cairn_primitives::H256;
-use cairn_primitives::chunk_tree::{InteriorNode, ShapeError};
+use cairn_primitives::chunk_tree::{InteriorNode, ShapeError, Subtree};
 use codec::Encode;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -127,6 +127,19 @@ impl Bucket {
             .read_unclaimed(&layout::chunk_length_key(hash))?
             .is_some()
             || self.read_unclaimed(&layout::interior_key(hash))?.is_some())
+    }
+
+    /// Returns whether the bucket holds a node of this shape under a hash, and so everything
+    /// below it (I1). A chunk has the height 0.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`] if its record cannot be read.
+    pub fn holds_subtree(&self, hash: &H256, shape: Subtree) -> Result<bool, IngestError> {
+        let content = self.content.lock();
+        let read = |key: &ContentKey| self.read_unclaimed_in(&content, key);
+        let stored = self.stored_subtrees(&read, hash)?;
+        Ok(stored.contains(&shape))
     }
 
     /// Stores a chunk unless it is stored already. Returns whether it is new.

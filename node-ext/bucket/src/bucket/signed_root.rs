@@ -9,7 +9,8 @@ use crate::error::{ProveError, RecordRootError, SignAgainError};
 use cairn_engine::layout::{self, SignedRootValue};
 use cairn_engine::{Durability, Family};
 use cairn_keys::DurableCommitment;
-use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{Commitment, H256, LeafCount, LeafIndex, Sequence};
 
 /// Records that are written at once, so that no write grows with the bucket.
 const MARK_BATCH: usize = 4096;
@@ -223,6 +224,49 @@ impl Bucket {
             }
         }
         Ok(self.engine.write(batch, Durability::Synced)?)
+    }
+
+    /// Records the root after each leaf of the current tree as signed elsewhere, so that each can
+    /// be proven: it is unknown which of them were signed with this provider's key before its
+    /// copy was lost. Roots that are recorded stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordRootError`]; records written before it are right, and it can be called again.
+    pub fn record_all_roots(&self) -> Result<(), RecordRootError> {
+        self.check_writable()?;
+        // The tree must stay the current one.
+        let _committing = self.commit_lock.read();
+        let view = self.view(StateRef::Newest)?;
+        let (tree, end) = (view.tree(), view.count().get());
+        let mut frontier = Frontier::empty(self.config.profile);
+        let mut batch = self.engine.batch();
+        let mut batched = 0usize;
+        for index in 0..end {
+            let leaf = view.leaf(LeafIndex(index))?;
+            let added = frontier.append(self.config.profile.leaf(&leaf), |_, _| {});
+            if added.is_none() {
+                break;
+            }
+            let (root, count) = (frontier.root(), frontier.count());
+            if self.signed_root_value(&root, tree)?.is_none() {
+                let value = SignedRootValue {
+                    count,
+                    signed_ms: 0,
+                };
+                let key = layout::signed_root_key(&root, tree);
+                batch.put(Family::Tree, key, &value.to_bytes());
+                batched = batched.saturating_add(1);
+            }
+            if batched == MARK_BATCH {
+                let full = std::mem::replace(&mut batch, self.engine.batch());
+                let written = self.engine.write(full, Durability::Buffered);
+                written.map_err(|error| self.poison_with(error))?;
+                batched = 0;
+            }
+        }
+        let written = self.engine.write(batch, Durability::Synced);
+        Ok(written.map_err(|error| self.poison_with(error))?)
     }
 
     /// Updates the most advanced signed root in memory, and announces the new one.

@@ -125,7 +125,7 @@ impl Bucket {
     }
 
     /// Returns the shapes stored under a hash: as a chunk, as an interior node, or both.
-    fn stored_subtrees(
+    pub(super) fn stored_subtrees(
         &self,
         read: &ReadContent<'_>,
         hash: &H256,

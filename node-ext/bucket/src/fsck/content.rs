@@ -79,6 +79,11 @@ impl ContentFindings {
             profile,
             chunks: self.lost_chunks.keys().copied().collect(),
             nodes: nodes.copied().collect(),
+            node_shapes: self
+                .lost_nodes
+                .iter()
+                .filter_map(|(hash, lost)| Some((*hash, lost.shape?)))
+                .collect(),
         }
     }
 

@@ -8,8 +8,12 @@
 //! first. Each record written is right by itself, so an interrupted repair leaves fewer
 //! faults, and the next one continues.
 
+use super::content_source::{self, ContentSource, FromSourceError};
 use super::restore::{self, RestoreError};
-use super::{CheckProgress, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
+use super::{
+    CheckProgress, ContentSourceError, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files,
+    second_copy,
+};
 use crate::base_path::{BasePath, BasePathError};
 use crate::bucket::recover::{self, UnverifiedBucket};
 use crate::error::OpenError;
@@ -51,6 +55,9 @@ pub enum RepairError {
         /// The underlying error.
         source: std::io::Error,
     },
+    /// A source of content cannot be asked.
+    #[error("{0}; content that came before was restored")]
+    Asked(#[from] ContentSourceError),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -69,6 +76,15 @@ pub struct RepairReport {
     pub backup: Option<PathBuf>,
 }
 
+impl From<FromSourceError> for RepairError {
+    fn from(error: FromSourceError) -> Self {
+        match error {
+            FromSourceError::Source(error) => Self::Asked(error),
+            FromSourceError::Engine(error) => Self::Engine(error),
+        }
+    }
+}
+
 impl From<RestoreError> for RepairError {
     fn from(error: RestoreError) -> Self {
         match error {
@@ -76,6 +92,15 @@ impl From<RestoreError> for RepairError {
             RestoreError::Engine(error) => Self::Engine(error),
         }
     }
+}
+
+/// The places outside of a bucket that lost content is taken from.
+#[derive(Default)]
+pub struct RepairSources<'s> {
+    /// Files that contain it.
+    pub files: &'s [PathBuf],
+    /// A source that is asked by hash for what the files lack.
+    pub source: Option<&'s mut dyn ContentSource>,
 }
 
 /// Repairs the closed bucket `bucket` in `path`: its file list, then its records from one
@@ -88,6 +113,25 @@ pub fn repair(
     path: &Path,
     bucket: BucketId,
     sources: &[PathBuf],
+    shared: &SharedResources,
+    progress: &mut dyn FnMut(CheckProgress),
+) -> Result<RepairReport, RepairError> {
+    let sources = RepairSources {
+        files: sources,
+        source: None,
+    };
+    repair_from(path, bucket, sources, shared, progress)
+}
+
+/// Repairs as [`repair`], with content from a source too.
+///
+/// # Errors
+///
+/// [`RepairError`]; it can be run again.
+pub fn repair_from(
+    path: &Path,
+    bucket: BucketId,
+    mut sources: RepairSources<'_>,
     shared: &SharedResources,
     progress: &mut dyn FnMut(CheckProgress),
 ) -> Result<RepairReport, RepairError> {
@@ -121,7 +165,7 @@ pub fn repair(
             (before, diagnose(path, bucket, shared, progress)?)
         }
     };
-    let mut after = repair.repair_records(diagnosis, sources, progress)?;
+    let mut after = repair.repair_records(diagnosis, &mut sources, progress)?;
     repair.refresh_journal(&mut after)?;
     let (written, mut backup) = (repair.written, repair.backup);
     if written == 0 {
@@ -207,7 +251,7 @@ impl Repair<'_> {
     fn repair_records(
         &mut self,
         mut diagnosis: Diagnosis,
-        sources: &[PathBuf],
+        sources: &mut RepairSources<'_>,
         progress: &mut dyn FnMut(CheckProgress),
     ) -> Result<FsckReport, RepairError> {
         for _ in 0..MAX_REPAIR_ROUNDS {
@@ -232,7 +276,11 @@ impl Repair<'_> {
 
     /// Writes what the check has established, durably. Returns the number of records
     /// restored from second copies and files.
-    fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
+    fn write(
+        &mut self,
+        diagnosis: &Diagnosis,
+        sources: &mut RepairSources<'_>,
+    ) -> Result<u64, RepairError> {
         let backup = self.ensure_backup()?;
         let unverified = self.open()?;
         let engine = unverified.engine();
@@ -242,8 +290,14 @@ impl Repair<'_> {
         restored = restored.saturating_add(restore::restore_from_files(
             engine,
             &diagnosis.lost,
-            sources,
+            sources.files,
         )?);
+        // The second copies and the files come first: the next round asks for what they lack.
+        if restored == 0
+            && let Some(source) = sources.source.as_deref_mut()
+        {
+            restored = content_source::restore_from_source(engine, &diagnosis.lost, source)?;
+        }
         engine.flush(Family::Content)?;
         engine.flush(Family::Tree)?;
         Ok(restored)
@@ -298,6 +352,25 @@ impl BasePath {
         bucket: BucketId,
         sources: &[PathBuf],
         shared: &SharedResources,
+        progress: impl FnMut(CheckProgress),
+    ) -> Result<RepairReport, RepairError> {
+        let sources = RepairSources {
+            files: sources,
+            source: None,
+        };
+        self.repair_bucket_from(bucket, sources, shared, progress)
+    }
+
+    /// Repairs as [`BasePath::repair_bucket`], with content from a source too.
+    ///
+    /// # Errors
+    ///
+    /// [`RepairError`]; it can be run again.
+    pub fn repair_bucket_from(
+        &self,
+        bucket: BucketId,
+        sources: RepairSources<'_>,
+        shared: &SharedResources,
         mut progress: impl FnMut(CheckProgress),
     ) -> Result<RepairReport, RepairError> {
         let path = self.existing_bucket_path(bucket)?;
@@ -305,6 +378,6 @@ impl BasePath {
             let path = self.path().to_owned();
             return Err(BasePathError::ReadOnly { path }.into());
         }
-        repair(&path, bucket, sources, shared, &mut progress)
+        repair_from(&path, bucket, sources, shared, &mut progress)
     }
 }

@@ -3,13 +3,13 @@
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree, chunk_count, depth};
 
 /// Returns the shape of a whole content of this size.
-pub(super) fn shape_of_content(data_size: u64) -> Option<Subtree> {
+pub fn shape_of_content(data_size: u64) -> Option<Subtree> {
     Subtree::from_parts(depth(data_size), chunk_count(data_size), data_size)
 }
 
 /// Returns the shapes of a node's two children; `None` in place of the right one for
 /// padding. `None` for a chunk, which has no children.
-pub(super) fn child_shapes(node: Subtree) -> Option<(Subtree, Option<Subtree>)> {
+pub fn child_shapes(node: Subtree) -> Option<(Subtree, Option<Subtree>)> {
     let height = node.height().checked_sub(1)?;
     let full = 1u64.checked_shl(height)?;
     let Some(right) = node.chunks().checked_sub(full).filter(|right| *right > 0) else {

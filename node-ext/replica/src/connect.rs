@@ -18,32 +18,40 @@ use url::{Host, Url};
 const MAX_ADDRESSES: usize = 4;
 
 /// The transport of a connection.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<W: AsyncRead + AsyncWrite + Send + Unpin> Transport for W {}
 
 /// A failure to connect to an endpoint.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectError {
+pub enum ConnectError {
+    /// The text is no URL.
     #[error("its URL is invalid: {0}")]
     Url(#[from] url::ParseError),
+    /// The URL names no host.
     #[error("its URL has no host")]
     NoHost,
+    /// The host's name has no address.
     #[error("its name does not resolve: {0}")]
     Lookup(io::Error),
+    /// The address is of this machine or of a private network.
     #[error("its address {0} is not public, and private endpoints are not permitted")]
     Private(IpAddr),
+    /// Nothing answers there.
     #[error("{0}")]
     Connect(io::Error),
+    /// TLS cannot be used.
     #[error("TLS is unavailable: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// Connects to the host of a WebSocket URL, with TLS where the scheme is `wss`.
-pub(super) async fn connect(
-    url: &Url,
-    allow_private: bool,
-) -> Result<Box<dyn Transport>, ConnectError> {
+/// Connects to the host of a URL, with TLS where the scheme is `wss` or `https`. Unless
+/// `allow_private` is set, only to public addresses.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect(url: &Url, allow_private: bool) -> Result<Box<dyn Transport>, ConnectError> {
     let host = url.host().ok_or(ConnectError::NoHost)?;
     let addresses = addresses(url, &host).await?;
     let allowed = permitted(&addresses, allow_private)?;
@@ -91,7 +99,7 @@ async fn secured(
 ) -> Result<Box<dyn Transport>, ConnectError> {
     // Requests are short, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
-    if url.scheme() != "wss" {
+    if !matches!(url.scheme(), "wss" | "https") {
         return Ok(Box::new(stream));
     }
     let name = match host {
@@ -252,7 +260,7 @@ mod tests {
             "[::ffff:127.0.0.1]",
             "a@127.0.0.1",
         ] {
-            for scheme in ["ws", "wss"] {
+            for scheme in ["ws", "wss", "http", "https"] {
                 let url = Url::parse(&format!("{scheme}://{host}:{port}/")).unwrap();
                 let refused = connect(&url, false).await.err().unwrap();
                 let is_private = matches!(refused, ConnectError::Private(_));
