@@ -40,6 +40,9 @@ pub const BUCKETS_DIR: &str = "buckets";
 pub const INDEX_DIR: &str = "index";
 /// The folder of deleted buckets within the base path.
 pub const TRASH_DIR: &str = "trash";
+/// The folder within the base path in which lost buckets are rebuilt, each in a folder named like
+/// its own. They are kept when that is interrupted, and continued.
+pub const HEALING_DIR: &str = "healing";
 /// The folder of the provider's keys within the base path.
 pub const KEYSTORE_DIR: &str = "keystore";
 /// The folder within the base path for the positions of scrubs.

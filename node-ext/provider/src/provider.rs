@@ -10,6 +10,7 @@
 //!
 //! Calls block, except [`Provider::lease`] and [`Provider::try_lease`].
 
+mod adopt;
 mod bucket_folders;
 mod counts;
 mod error;

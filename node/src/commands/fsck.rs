@@ -1,7 +1,8 @@
 //! `cairn fsck`: checks that the buckets hold everything that was signed, by rebuilding
 //! every root from the bytes of the chunks. With `--repair` it restores what other records
-//! prove.
+//! prove, and takes lost content from files and other providers.
 
+mod heal;
 mod report;
 
 use crate::bucket_args::BucketArgs;
@@ -9,7 +10,7 @@ use crate::failure::Failure;
 use crate::file_walk::find_files;
 use crate::globals::Globals;
 use crate::{advice, progress};
-use cairn_bucket::{BasePath, BasePathError, CheckProgress, RepairError};
+use cairn_bucket::{BasePath, BasePathError, CheckProgress, RepairError, RepairSources};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::BucketId;
 use clap::Args;
@@ -18,9 +19,9 @@ use report::{BucketOutcome, BucketReport};
 use std::path::PathBuf;
 
 /// The commands that help with findings.
-const REMEDIES: &str = "--repair restores what other records prove, --from FILES also takes lost \
-                        content from files, and `cairn bucket salvage` opens a bucket whose log is \
-                        damaged";
+const REMEDIES: &str = "--repair restores what other records prove, --from also takes lost content \
+                        from files or from another provider's URL, and `cairn bucket salvage` opens \
+                        a bucket whose log is damaged";
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -30,9 +31,12 @@ pub(crate) struct FsckArgs {
     /// Restore what other records prove, after backing up the bucket's files
     #[arg(long)]
     repair: bool,
-    /// Files and folders to take lost content from
-    #[arg(long, value_name = "FILES", requires = "repair")]
+    /// Files and folders to take lost content from, and URLs of other providers of the bucket:
+    /// http://host:3333
+    #[arg(long, value_name = "SOURCES", requires = "repair")]
     from: Vec<PathBuf>,
+    #[command(flatten)]
+    lost: heal::LostBucketArgs,
 }
 
 pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
@@ -41,18 +45,29 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
     } else {
         Access::ReadOnly
     };
-    let base = globals.open(access)?;
+    let (urls, files) = heal::split_sources(&args.from);
+    // A lost disk has no base path.
+    let base = match args.lost.is_given() {
+        true => globals.create()?,
+        false => globals.open(access)?,
+    };
     let ids = args.buckets.bucket_ids(&base)?;
-    let sources: Vec<PathBuf> = find_files(&args.from)?
+    let sources: Vec<PathBuf> = find_files(&files)?
         .files
         .into_iter()
         .map(|file| file.path)
         .collect();
+    let peers = heal::Peers::new(&urls)?;
+    if let [id] = ids.as_slice()
+        && args.lost.is_given()
+    {
+        return heal::rebuild(base, *id, &peers, &args.lost, globals);
+    }
     let shared = SharedResources::default();
     let mut faulty = 0usize;
     for id in &ids {
         let outcome = if args.repair {
-            repair(&base, *id, &sources, &shared)?
+            repair(&base, *id, (&sources, &peers), &shared)?
         } else {
             check(&base, *id, &shared)?
         };
@@ -92,11 +107,16 @@ fn check(
 fn repair(
     base: &BasePath,
     id: BucketId,
-    sources: &[PathBuf],
+    (files, peers): (&[PathBuf], &heal::Peers),
     shared: &SharedResources,
 ) -> Result<BucketOutcome, Failure> {
     let bar = progress::item_bar(0);
-    let repaired = base.repair_bucket(id, sources, shared, progress_callback(&bar, id));
+    let mut asked = peers.source(id);
+    let sources = RepairSources {
+        files,
+        source: asked.as_mut().map(|asked| asked as _),
+    };
+    let repaired = base.repair_bucket_from(id, sources, shared, progress_callback(&bar, id));
     bar.finish_and_clear();
     match repaired {
         Ok(repaired) => Ok(BucketOutcome::Repaired(Box::new(repaired))),

@@ -12,6 +12,8 @@ mod full_disk;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod heal;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod legacy;

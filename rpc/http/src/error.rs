@@ -33,6 +33,8 @@ pub(crate) enum HttpError {
     InsufficientRole,
     #[error("Membership lookup failed: chain unavailable: {0}")]
     MembershipUnavailable(&'static str),
+    #[error("The chain has not been read yet, or does not answer")]
+    ChainStateNotReady,
     /// The thing that was looked for, as today's provider names it: the hash as it was given, or `leaf_5`.
     #[error("{0} is not found")]
     NotFound(String),
@@ -153,6 +155,10 @@ impl HttpError {
                 (StatusCode::UNAUTHORIZED, "auth_required", message())
             }
             Self::InsufficientRole => (StatusCode::FORBIDDEN, "insufficient_role", None),
+            Self::ChainStateNotReady => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                (status, "chain_state_not_ready", message())
+            }
             Self::MembershipUnavailable(_) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 (status, "membership_unavailable", message())

@@ -8,7 +8,7 @@ use crate::metrics;
 use crate::openapi::{Answer, Api, Operation};
 use crate::rate_limit::{self, Admission, SourceRates};
 use crate::routes::{
-    buckets, commit, commitment, delete, info, negotiate, nodes, proofs, read, subtree,
+    buckets, commit, commitment, delete, info, negotiate, nodes, proofs, read, replica, subtree,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -67,7 +67,7 @@ pub fn document() -> Value {
 /// Returns all routes, with the document that describes them. A group of further routes is a
 /// function that adds them.
 fn api() -> Api {
-    of_commitments(of_content(of_provider(Api::new())))
+    of_replicas(of_commitments(of_content(of_provider(Api::new()))))
 }
 
 fn of_provider(api: Api) -> Api {
@@ -252,6 +252,31 @@ fn of_commitments(api: Api) -> Api {
             Answer::of::<proofs::LeafProof>(),
         )
         .query::<proofs::LeafQuery>()
+        .by(Right::Read)
+        .errors(&[404]),
+    )
+}
+
+fn of_replicas(api: Api) -> Api {
+    api.get(
+        "/replica/historical_roots",
+        replica::historical_roots,
+        Operation::new(
+            "Returns the roots that the chain compares a replica's confirmation with",
+            Answer::of::<replica::HistoricalRoots>(),
+        )
+        .query::<commitment::BucketQuery>()
+        .by(Right::Read)
+        .errors(&[404]),
+    )
+    .get(
+        "/replica/sync_status",
+        replica::sync_status,
+        Operation::new(
+            "Returns what this provider has of a bucket",
+            Answer::of::<replica::SyncStatus>(),
+        )
+        .query::<commitment::BucketQuery>()
         .by(Right::Read)
         .errors(&[404]),
     )

@@ -10,4 +10,5 @@ pub(crate) mod nodes;
 mod number_text;
 pub(crate) mod proofs;
 pub(crate) mod read;
+pub(crate) mod replica;
 pub(crate) mod subtree;

@@ -10,7 +10,7 @@ const MAX_FINDINGS: usize = 1000;
 pub(super) const LEAF_NOT_DERIVABLE: &str = "a leaf cannot be derived from other records";
 /// Remedy for lost content.
 pub(super) const CONTENT_NEEDED: &str =
-    "its bytes are needed; `--repair --from` takes them from files";
+    "its bytes are needed; `--repair --from` takes them from files or another provider";
 
 /// A defect that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use crate::index::BucketRecord;
 use crate::pool::BucketStore;
 use cairn_bucket::{
     Bucket, BucketConfig, CreateError, EventListener, IndicatesDamage, OpenError, ProveError,
+    TreeStart,
 };
 use cairn_engine::layout::bucket_dir_name;
 use cairn_engine::{Access, SharedResources, log_hole};
@@ -73,8 +74,8 @@ pub(crate) struct BucketFolders {
     pub(super) index_writer: Arc<IndexWriter>,
     /// The signing gate.
     pub(super) gate: Gate,
-    /// Buckets that are being created, with their configuration.
-    pub(super) being_created: Mutex<HashMap<BucketId, BucketConfig>>,
+    /// Buckets that are being created, with their configuration and their start.
+    pub(super) being_created: Mutex<HashMap<BucketId, (BucketConfig, TreeStart)>>,
     /// Receives the events of every bucket.
     pub(super) listener: EventListener,
 }
@@ -135,8 +136,9 @@ impl BucketFolders {
     fn open_folder(&self, id: BucketId, access: Access) -> Result<Bucket, BucketStoreError> {
         let path = self.path(id);
         let making = self.being_created.lock().get(&id).copied();
-        if let Some(config) = making {
-            return Ok(Bucket::create(&path, id, config, &self.resources)?);
+        if let Some((config, start)) = making {
+            let made = Bucket::create_at(&path, id, config, start, &self.resources);
+            return Ok(made?);
         }
         // Anything else in its place is reported when it is opened.
         if path.symlink_metadata().is_err() {

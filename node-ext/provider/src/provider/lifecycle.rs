@@ -8,7 +8,7 @@ use crate::index::BucketRecord;
 use crate::pool::{LeaseRequest, Reservation};
 use cairn_bucket::{
     BucketConfig, CreateError, ExportFormat, Exported, ImportRules, ImportSource, Imported,
-    TransferProgress, import_bucket,
+    TransferProgress, TreeStart, import_bucket,
 };
 use cairn_engine::layout::TRASH_DIR;
 use cairn_primitives::BucketId;
@@ -25,6 +25,21 @@ impl Provider {
     /// other errors it may exist, empty; and it is in quarantine if the chain was seen to
     /// have a signature over one of its roots.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
+        self.create_bucket_at(id, config, TreeStart::default())
+    }
+
+    /// Creates as [`Provider::create_bucket`] an empty bucket whose first leaf has a sequence above
+    /// 0, for a copy of a bucket from which leaves were pruned.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::create_bucket`].
+    pub fn create_bucket_at(
+        &self,
+        id: BucketId,
+        config: BucketConfig,
+        start: TreeStart,
+    ) -> Result<(), ProviderError> {
         let store = self.inner.pool.store();
         store.gate.judge_hashing(id, config.profile)?;
         let path = store.path(id);
@@ -42,7 +57,7 @@ impl Provider {
                 return Err(ProviderError::Lost { bucket: id });
             }
             self.inner.index_writer.persist_removal(id)?;
-            making.insert(id, config);
+            making.insert(id, (config, start));
         }
         // A new bucket needs no reindexing, whatever the index had before.
         self.inner.index_writer.set_up_to_date(id, true);
