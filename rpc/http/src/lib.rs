@@ -31,6 +31,7 @@ mod given_hash;
 mod hex_text;
 mod metrics;
 mod openapi;
+mod padding;
 mod places;
 mod rate_limit;
 mod router;

@@ -52,7 +52,14 @@ pub(crate) async fn commitment(
     let bucket = BucketId(query.bucket_id);
     app.authorise_read(&headers, &method, bucket).await?;
     let signed = BucketApiServer::commitment(app.rpc(), U64OrHex(bucket.0)).await;
-    let signed = signed.map_err(about(bucket))?;
+    let signed = signed.map_err(|error| match &error {
+        // As today's provider answers before the first write. Its clients take a 404 for an empty
+        // bucket, and a 503 for one to ask again, and then for an error.
+        Error::Coded { code, .. } if *code == Code::NothingToSign => {
+            HttpError::BucketNotFound(bucket)
+        }
+        _ => about(bucket)(error),
+    })?;
     let payload = CommitmentPayload::decode_all(&mut signed.payload.0.as_slice());
     Ok(Json(Signed {
         bucket_id: bucket.0,

@@ -163,6 +163,58 @@ async fn content_is_found_by_its_hash_in_whichever_bucket_it_is() {
     assert_eq!(face.get(&path).await.status, 404);
 }
 
+/// Newer clients store every node of a padded tree, and ask for each while they walk it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_over_padding_is_read_though_no_bucket_keeps_it() {
+    let face = Face::new().await;
+    let zero = H256::zero();
+    let low = HashingProfile::Plain.node(&zero, &zero);
+    let high = HashingProfile::Plain.node(&low, &low);
+    for (node, child) in [(low, zero), (high, low)] {
+        let both = [child.as_bytes(), child.as_bytes()].concat();
+        let mut body = put_chunk(&both);
+        body["children"] = json!([hex0(child), hex0(child)]);
+        assert_eq!(body["hash"], hex0(node));
+        face.put(&body).await.ok();
+        let data = STANDARD.encode(&both);
+        let read = face.get(&format!("/node?hash={node:?}")).await;
+        let expected = format!(
+            r#"{{"hash":"{node:?}","data":"{data}","children":["{child:?}","{child:?}"]}}"#
+        );
+        assert_eq!(read.text(), expected);
+        let ask = json!({ "bucket_id": BUCKET.0, "hashes": [hex0(node)] });
+        let told = face.send_json((Method::POST, "/exists"), None, &ask).await;
+        assert_eq!(told.ok()["exists"], json!([hex0(node)]));
+        let fetched = face
+            .send_json((Method::POST, "/fetch_nodes"), None, &ask)
+            .await;
+        assert_eq!(fetched.text(), format!(r#"{{"nodes":[{expected}]}}"#));
+    }
+    // A sibling that is missing is named alone.
+    let missing = H256::repeat_byte(5);
+    let both = [missing.as_bytes(), low.as_bytes()].concat();
+    let mut node = put_chunk(&both);
+    node["children"] = json!([hex0(missing), hex0(low)]);
+    let details = json!({ "missing": [hex0(missing)] });
+    face.put(&node).await.is_error(
+        400,
+        &json!({ "error": "children_missing", "details": details }),
+    );
+}
+
+/// Newer clients take a 404 for a bucket without content, and give up after a 503.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_in_which_nothing_was_committed_is_not_found() {
+    let face = Face::new().await;
+    face.upload(b"abc").await;
+    let details = json!({ "bucket_id": BUCKET.0 });
+    let expected = json!({ "error": "bucket_not_found", "details": details });
+    for path in ["/commitment", "/checkpoint-signature"] {
+        let path = format!("{path}?bucket_id={}", BUCKET.0);
+        face.get(&path).await.is_error(404, &expected);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn existence_is_told_for_one_bucket() {
     let face = Face::new().await;
