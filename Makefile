@@ -57,11 +57,17 @@ CUTS ?= 1000
 SEED ?= 1
 # Any value makes `make bench` short.
 QUICK ?=
+# The provider that `make conformance` judges: its address, a bucket, the key of a writer of it or
+# `@FILE`, and more options.
+URL ?= http://127.0.0.1:3333
+BUCKET ?=
+SURI ?=
+OPTIONS ?=
 # The duration of `make game`, and the seed of its first game.
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories \
+.PHONY: help deps tools package-tools demo demo-chain test powercut soak game bench conformance check-fast lint graph loops words lines advisories \
 	release-binary deb tarball image compose-images clients wasm
 
 help:
@@ -80,6 +86,11 @@ help:
 	@echo '             SEED=N           seed of the first game'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
+	@echo 'make conformance  judge the HTTP API of a provider that runs (conformance/README.md)'
+	@echo '             URL=address      the provider, such as http://127.0.0.1:3333'
+	@echo '             BUCKET=number    a bucket that may be written to'
+	@echo '             SURI=@file       the secret key of a writer of the bucket'
+	@echo '             OPTIONS=...      further options, such as --strict'
 	@echo 'make check-fast  the part of lint that compiles neither RocksDB nor Substrate'
 	@echo 'make clients  test the JavaScript and Python clients, without a chain; needs Node and Python'
 	@echo 'make wasm    build the verifier of the JavaScript client again; needs npm'
@@ -153,6 +164,12 @@ game: deps
 bench: deps
 	cargo test --workspace --no-run $(CARGO_FLAGS)
 	$(CARGO_TARGET_DIR)/release/cairn-benches $(if $(QUICK),--quick) --out benches/REPORT.md
+
+# Compiles a client: neither RocksDB nor a server.
+conformance:
+	@test -n "$(BUCKET)" && test -n "$(SURI)" || { echo 'BUCKET and SURI are needed' >&2; exit 2; }
+	cargo run --quiet $(CARGO_FLAGS) -p cairn-conformance -- \
+		--url '$(URL)' --bucket '$(BUCKET)' --suri '$(SURI)' $(OPTIONS)
 
 # What needs no build of RocksDB or Substrate: minutes, also on a machine without a cache.
 check-fast:

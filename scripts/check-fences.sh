@@ -27,8 +27,8 @@ fi
 
 # RocksDB is a dependency of the engine alone, so that its types and its errors stay
 # behind one wall: `cargo deny` holds it too. The benchmarks measure RocksDB by itself,
-# the game forges buckets with it, and one test writes the database of another program.
-found=$(git ls-files '*Cargo.toml' | grep -vE '^(Cargo|node-ext/engine/Cargo|benches/Cargo|game/Cargo|tests/Cargo|fuzz/Cargo)\.toml$' |
+# the game forges buckets with it, and two tests write the database of another program.
+found=$(git ls-files '*Cargo.toml' | grep -vE '^(Cargo|node-ext/engine/Cargo|benches/Cargo|game/Cargo|tests/Cargo|conformance/Cargo|fuzz/Cargo)\.toml$' |
     xargs grep -nE '^ *"?(lib)?rocksdb' || true)
 [ -z "$found" ] || fail 'a crate other than the engine depends on rocksdb' "$found"
 
@@ -77,6 +77,15 @@ for name in "${names[@]}"; do
     case "$name" in cairn-rpc-api | cairn-primitives) continue ;; esac
     if grep -q "^$name v" <<<"$tree"; then
         fail "cairn-rpc-api depends on $name"
+    fi
+done
+
+# What judges a provider from outside shares no code with it but the chain's arithmetic.
+tree=$(cargo tree --locked -p cairn-conformance -e normal,build --prefix none -f '{p}')
+for name in "${names[@]}"; do
+    case "$name" in cairn-conformance | cairn-primitives) continue ;; esac
+    if grep -q "^$name v" <<<"$tree"; then
+        fail "cairn-conformance depends on $name"
     fi
 done
 

@@ -1,0 +1,161 @@
+//! What Cairn does otherwise than today's provider, on purpose, and why.
+//!
+//! A case whose rule a difference breaks accepts exactly two answers: today's, and this one. A third
+//! is a failure.
+
+use serde::{Serialize, Serializer};
+
+/// A known difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Difference {
+    /// A hash of another length than 32 bytes is refused.
+    HashLength,
+    /// A data root that is not stored is not found.
+    UnknownDataRoot,
+    /// A body has at most 1 MiB.
+    BodyLimit,
+    /// A list of hashes is bounded.
+    ListLimit,
+    /// A bucket is made for an agreement only.
+    AgreementFirst,
+    /// Each bucket has its own content.
+    OwnContent,
+    /// A node's data are the hashes of its two children.
+    NodeData,
+    /// A chunk has at most 256 KiB.
+    ChunkLength,
+    /// Only what was committed is signed.
+    NothingSigned,
+    /// A tree with padding is not committed.
+    Padding,
+    /// The operator decides whose terms are signed.
+    TermsPolicy,
+    /// One owner has few signed terms at a time.
+    OwnerLimit,
+    /// Two `Authorization` headers are refused.
+    TwoHeaders,
+    /// Requests for terms from this machine are not counted.
+    LocalRate,
+    /// A page of a listed origin may send the context header.
+    ContextHeader,
+}
+
+impl Difference {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::HashLength,
+        Self::UnknownDataRoot,
+        Self::BodyLimit,
+        Self::ListLimit,
+        Self::AgreementFirst,
+        Self::OwnContent,
+        Self::NodeData,
+        Self::ChunkLength,
+        Self::NothingSigned,
+        Self::Padding,
+        Self::TermsPolicy,
+        Self::OwnerLimit,
+        Self::TwoHeaders,
+        Self::LocalRate,
+        Self::ContextHeader,
+    ];
+
+    /// Returns its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HashLength => "hash-length",
+            Self::UnknownDataRoot => "unknown-data-root",
+            Self::BodyLimit => "body-limit",
+            Self::ListLimit => "list-limit",
+            Self::AgreementFirst => "agreement-first",
+            Self::OwnContent => "own-content",
+            Self::NodeData => "node-data",
+            Self::ChunkLength => "chunk-length",
+            Self::NothingSigned => "nothing-signed",
+            Self::Padding => "padding",
+            Self::TermsPolicy => "terms-policy",
+            Self::OwnerLimit => "owner-limit",
+            Self::TwoHeaders => "two-headers",
+            Self::LocalRate => "local-rate",
+            Self::ContextHeader => "context-header",
+        }
+    }
+
+    /// Returns what is answered instead, and the reason.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::HashLength => {
+                "400 invalid_hash; today's provider stops the request's thread, and the client gets \
+                 no answer"
+            }
+            Self::UnknownDataRoot => {
+                "404 root_not_found; no chunks with a 200 look like empty content"
+            }
+            Self::BodyLimit => {
+                "413 above 1 MiB, of which a chunk in base64 takes a third; 256 MiB for each request \
+                 are memory that strangers may fill"
+            }
+            Self::ListLimit => {
+                "413 too_many above 8,192 hashes: the work of one request is bounded"
+            }
+            Self::AgreementFirst => {
+                "404 bucket_not_found; a bucket without an agreement has no quota, and nobody pays \
+                 for it"
+            }
+            Self::OwnContent => {
+                "400 children_missing; a bucket that needs another one's content cannot answer a \
+                 challenge once that is deleted"
+            }
+            Self::NodeData => {
+                "400 serialization_error; nothing under a node of another shape can be proven"
+            }
+            Self::ChunkLength => {
+                "400 serialization_error; the chain does not verify a longer chunk, so a challenge of \
+                 it takes the stake"
+            }
+            Self::NothingSigned => {
+                "404 bucket_not_found, as before the first write; a signature is made for a commit \
+                 that is durable, and for nothing else"
+            }
+            Self::Padding => {
+                "422 padding_refused; anyone may challenge a padding slot, which nobody can answer"
+            }
+            Self::TermsPolicy => {
+                "422 not_accepting_primary though the record on chain accepts: the operator's policy \
+                 decides"
+            }
+            Self::OwnerLimit => {
+                "503 nonce_counter_unavailable above four terms of one owner that may still be \
+                 redeemed: the chain tells 256 nonces apart, and one owner must not use them up"
+            }
+            Self::TwoHeaders => "401; a proxy may have checked the other one of two headers",
+            Self::LocalRate => {
+                "requests from this machine are not counted: its operator's, or a proxy's that speaks \
+                 for many"
+            }
+            Self::ContextHeader => {
+                "it may be sent; today's provider reads the header, and does not let a page send it"
+            }
+        }
+    }
+}
+
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_distinct_and_all_are_listed() {
+        let names: BTreeSet<_> = Difference::ALL.iter().map(|one| one.name()).collect();
+        assert_eq!(names.len(), Difference::ALL.len());
+        assert!(Difference::ALL.is_sorted());
+    }
+}
