@@ -99,7 +99,7 @@ impl GameClient {
                     signature_log.record(&request.with_nonce(*nonce), signature);
                 }
             }
-            Submission::Provider(_) => {}
+            Submission::ConfirmSync(_) | Submission::Provider(_) => {}
         }
     }
 }

@@ -44,6 +44,9 @@ pub(super) fn describe_submission(submission: &Submission) -> String {
                 commitment.leaf_count, commitment.start_seq
             )
         }
+        Submission::ConfirmSync(confirmation) => {
+            format!("the confirmation of a replica of bucket {}", confirmation.bucket)
+        }
         Submission::Provider(call) => format!("{call:?}"),
     }
 }

@@ -2,7 +2,7 @@
 //! order and encoding.
 
 use crate::value::{Field, Value};
-use cairn_chain::{ProviderCall, Submission};
+use cairn_chain::{ProviderCall, Submission, SyncConfirmation};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, MultiSignature};
 use cairn_primitives::onchain::{PrimarySignature, ProviderSettings};
 use cairn_primitives::{BucketId, Commitment, H256, MerkleProof, MmrLeaf, MmrProof};
@@ -45,7 +45,24 @@ pub(crate) fn call_of(submission: &Submission, is_flat: impl Fn(&str) -> bool) -
             arguments.push(("signatures", Value::List(pairs)));
             Call { name, arguments }
         }
+        Submission::ConfirmSync(confirmation) => confirm_sync(confirmation),
         Submission::Provider(call) => provider_call(call),
+    }
+}
+
+/// Returns the call by which a replica confirms what it has.
+pub(crate) fn confirm_sync(confirmation: &SyncConfirmation) -> Call<'_> {
+    let roots = confirmation.roots.iter().map(|root| match root {
+        None => Value::Variant("None", vec![]),
+        Some(root) => Value::wrap("Some", hash(root)),
+    });
+    Call {
+        name: "confirm_replica_sync",
+        arguments: vec![
+            ("bucket_id", bucket_id(confirmation.bucket)),
+            ("roots", Value::List(roots.collect())),
+            ("signature", signature(&confirmation.signature)),
+        ],
     }
 }
 

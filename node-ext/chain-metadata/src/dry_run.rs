@@ -45,6 +45,15 @@ pub(crate) fn arguments(
     id: ChallengeId,
     response: &ChallengeResponse,
 ) -> Result<Vec<u8>, Mismatch> {
+    arguments_of(runtime, account, &calls::respond(id, response))
+}
+
+/// Encodes the arguments of a dry run of any call of the pallet.
+pub(crate) fn arguments_of(
+    runtime: &Runtime,
+    account: AccountId,
+    call: &calls::Call<'_>,
+) -> Result<Vec<u8>, Mismatch> {
     let (inputs, output) = signature(runtime)?;
     let types = runtime.metadata.types();
     let mut bytes = Vec::new();
@@ -56,10 +65,7 @@ pub(crate) fn arguments(
     };
     encode(types, origin, &Value::wrap("system", signed), &mut bytes)
         .map_err(|Mismatch(why)| Mismatch(format!("the origin of a dry run: {why}")))?;
-    bytes.extend(extrinsic::encode_call(
-        runtime,
-        &calls::respond(id, response),
-    )?);
+    bytes.extend(extrinsic::encode_call(runtime, call)?);
     if let Some(ty) = version {
         let newest = newest_xcm(runtime, output)?;
         encode(types, ty, &Value::Number(newest), &mut bytes)?;
@@ -177,6 +183,33 @@ fn read_verdict(
         }
     }
     Err(Mismatch("it tells no result or no events".to_owned()))
+}
+
+/// Reads whether a call would succeed. The inner error is the name of the pallet's error.
+pub(crate) fn execution(runtime: &Runtime, result: &[u8]) -> Result<Result<(), String>, Mismatch> {
+    let types = runtime.metadata.types();
+    let (_, output) = signature(runtime)?;
+    let (ok, effects) = Effects::of(runtime, output)?;
+    let failed = |error: crate::value::DecodeError| Mismatch(error.to_string());
+    let mut decoder = Decoder::new(types, result);
+    if decoder.take(1).map_err(failed)? != [ok] {
+        return Err(Mismatch("the chain could not make it".to_owned()));
+    }
+    for field in effects.fields {
+        let value = decoder.value(field.ty.id).map_err(failed)?;
+        if field.name.as_deref() != Some("execution_result") {
+            continue;
+        }
+        return match value.variant()? {
+            ("Ok", _) => Ok(Ok(())),
+            (_, [(_, error)]) => {
+                let name = pallet_error(runtime, error.get("error").unwrap_or(error))?;
+                Ok(Err(name.to_owned()))
+            }
+            _ => Err(Mismatch("its error has another form".to_owned())),
+        };
+    }
+    Err(Mismatch("it tells no result".to_owned()))
 }
 
 fn read_events(

@@ -43,6 +43,7 @@ mod names;
 mod node;
 mod nonces;
 mod registration;
+mod replicas;
 mod rows;
 mod runtime;
 mod state;

@@ -4,6 +4,7 @@
 //! field that is in neither is an error.
 
 use crate::value::{Mismatch, Value};
+use cairn_chain::ReplicaAgreement;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, Role};
 use cairn_primitives::checkpoint::{BucketSnapshot, MAX_SIGNER_BYTES, REPLICA_PRIMES};
 use cairn_primitives::onchain::{
@@ -212,6 +213,32 @@ pub(crate) fn agreement(value: &Value<'_>) -> Result<Agreement, Mismatch> {
         expires_at: value.read("expires_at", Value::number)?,
         is_replica: value.read("role", is_replica)?,
     })
+}
+
+/// Reads an agreement as a replica; `None` for one as a primary provider.
+pub(crate) fn replica_agreement(value: &Value<'_>) -> Result<Option<ReplicaAgreement>, Mismatch> {
+    let role = value.field("role")?;
+    match role.variant()?.0 {
+        "Primary" => return Ok(None),
+        "Replica" => {}
+        other => return Err(Mismatch(format!("an unknown role `{other}`"))),
+    }
+    Ok(Some(ReplicaAgreement {
+        max_bytes: value.read("max_bytes", Value::number)?,
+        expires_at: value.read("expires_at", Value::number)?,
+        sync_balance: role.read("sync_balance", Value::number)?,
+        sync_price: role.read("sync_price", Value::number)?,
+        min_sync_interval: role.read("min_sync_interval", Value::number)?,
+        last_sync: role.read("last_sync", |last| optional(last, last_sync))?,
+    }))
+}
+
+/// Reads a record of a confirmation. Older chains keep the root and the block alone.
+fn last_sync(value: &Value<'_>) -> Result<(H256, u32), Mismatch> {
+    match value.fields()? {
+        [("", root), ("", block)] => Ok((hash(root)?, block.number()?)),
+        _ => Ok((committed_root(value)?, value.read("block", Value::number)?)),
+    }
 }
 
 fn settings(value: &Value<'_>) -> Result<ProviderSettings, Mismatch> {

@@ -5,7 +5,7 @@
 //! implementations are a node's own client, a remote node, and two chains in memory for
 //! tests, a simulated one and a static one.
 
-use crate::ChainError;
+use crate::{ChainError, SyncConfirmation};
 use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
@@ -50,6 +50,8 @@ pub enum Submission {
         /// The signatures with their signers' accounts, each account once.
         signatures: Vec<PrimarySignature>,
     },
+    /// A replica's confirmation of what it has.
+    ConfirmSync(SyncConfirmation),
     /// A call by which a provider registers, changes its record, or leaves.
     Provider(ProviderCall),
 }

@@ -30,6 +30,7 @@ mod client;
 pub mod endpoint;
 mod error;
 mod registration;
+mod replica;
 
 // The trait.
 pub use client::{ChainClient, Funds, Head, OpenChallenges};
@@ -38,3 +39,5 @@ pub use error::ChainError;
 pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};
 // Registration.
 pub use registration::{RegistrationClient, RegistrationRules};
+// Replicas.
+pub use replica::{ReplicaAgreement, ReplicaClient, SyncConfirmation, SyncRoots, SyncVerdict};

@@ -6,6 +6,7 @@
 //! Signer ──────┤       └─ handle        ├─ signed roots
 //! Cosigners ───┘            └─► the RPC ├─ retention
 //!                                       ├─ agreements
+//!                                       ├─ replicas, if the chain's client and peers are given
 //!                                       └─ funds
 //! ```
 //!
@@ -17,16 +18,17 @@ use crate::challenges::{ChallengeWorker, panic_message};
 use crate::checkpoints::CheckpointWorker;
 use crate::funds::FundsWorker;
 use crate::genesis_check::GenesisCheckedChain;
+use crate::replicas::{ReplicaInputs, ReplicaWorker};
 use crate::retention::RetentionWorker;
 use crate::signed_roots::SignedRootWorker;
 use crate::terms::QuoterInputs;
 use crate::{
     AgreementConfig, AgreementStatus, ChallengeConfig, ChallengeError, ChallengeStatus,
     CheckpointConfig, CheckpointError, CheckpointStatus, Clock, Cosigners, Countersigner,
-    FundsConfig, FundsStatus, Quoter, RetentionConfig, RetentionStatus, SignedRootConfig,
-    SignedRootStatus, TermsPolicy, TermsPolicyError,
+    FundsConfig, FundsStatus, Quoter, ReplicaConfig, ReplicaPeers, ReplicaStatus, RetentionConfig,
+    RetentionStatus, SignedRootConfig, SignedRootStatus, TermsPolicy, TermsPolicyError,
 };
-use cairn_chain::ChainClient;
+use cairn_chain::{ChainClient, ReplicaClient};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::AccountId;
 use cairn_provider::{OnOtherChain, Provider};
@@ -84,6 +86,9 @@ pub struct Extension {
     signed_roots: SignedRootWorker,
     agreements: AgreementWorker,
     funds: FundsWorker,
+    replicas: Option<ReplicaWorker>,
+    /// The chain, checked to be the one that the base path belongs to.
+    chain: Arc<dyn ChainClient>,
     handle: ExtensionHandle,
 }
 
@@ -108,6 +113,8 @@ pub struct ExtensionHandle {
     pub signed_roots: Arc<SignedRootStatus>,
     /// The agreements, and the state of their buckets.
     pub agreements: Arc<AgreementStatus>,
+    /// The buckets of which the account is a replica.
+    pub replicas: Arc<ReplicaStatus>,
     /// The answers to requests for terms.
     pub quoter: Arc<Quoter>,
     /// The account's funds against the price of answers.
@@ -173,6 +180,7 @@ impl Extension {
             retention: retention.status(),
             signed_roots: signed_roots.status(),
             agreements: agreements.status(),
+            replicas: Arc::default(),
             quoter,
             funds: funds.status(),
         };
@@ -183,6 +191,8 @@ impl Extension {
             signed_roots,
             agreements,
             funds,
+            replicas: None,
+            chain,
             handle,
         })
     }
@@ -204,6 +214,7 @@ impl Extension {
         self.handle.retention.register_metrics(registry)?;
         self.handle.signed_roots.register_metrics(registry)?;
         self.handle.agreements.register_metrics(registry)?;
+        self.handle.replicas.register_metrics(registry)?;
         self.handle.quoter.register_metrics(registry)?;
         self.handle.funds.register_metrics(registry)
     }
@@ -214,6 +225,26 @@ impl Extension {
         let provider = self.handle.provider.clone();
         let own = GenesisCheckedChain::new(second, provider, OnOtherChain::Refuse);
         self.challenges = self.challenges.with_second_node(Arc::new(own));
+        self
+    }
+
+    /// Copies the buckets of which the account is a replica, and confirms them on chain.
+    #[must_use]
+    pub fn with_replicas(
+        mut self,
+        replicas: Arc<dyn ReplicaClient>,
+        peers: Arc<dyn ReplicaPeers>,
+        config: ReplicaConfig,
+    ) -> Self {
+        let inputs = ReplicaInputs {
+            chain: self.chain.clone(),
+            replicas,
+            peers,
+            provider: self.handle.provider.clone(),
+            signer: self.handle.signer.clone(),
+        };
+        let status = self.handle.replicas.clone();
+        self.replicas = Some(ReplicaWorker::new(inputs, config, status));
         self
     }
 
@@ -246,6 +277,9 @@ impl Extension {
         workers.spawn(supervise(self.signed_roots, stopped.clone()));
         workers.spawn(supervise(self.agreements, stopped.clone()));
         workers.spawn(supervise(self.funds, stopped.clone()));
+        if let Some(replicas) = self.replicas {
+            workers.spawn(supervise(replicas, stopped.clone()));
+        }
         workers.spawn(supervise(self.retention, stopped));
         let mut shutdown = pin!(shutdown.fuse());
         loop {
@@ -315,6 +349,14 @@ impl Worker for SignedRootWorker {
 
 impl Worker for AgreementWorker {
     const TASK: &'static str = "following agreements";
+
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
+    }
+}
+
+impl Worker for ReplicaWorker {
+    const TASK: &'static str = "keeping replicas";
 
     fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
         self.run(stopped)

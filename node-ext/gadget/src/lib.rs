@@ -6,6 +6,7 @@
 //! Signer ──────┤       └─ handle        ├─ signed roots: the chain compared with the disk
 //! Cosigners ───┘            └─► the RPC ├─ retention:    retired trees, kept while they are needed
 //!                                       ├─ agreements:   buckets and quotas follow them
+//!                                       ├─ replicas:     copies of buckets, confirmed on chain
 //!                                       └─ funds:        compared with the price of answers
 //! ```
 //!
@@ -95,6 +96,7 @@ mod heads;
 #[cfg(test)]
 mod network;
 mod printable;
+mod replicas;
 mod retention;
 mod signed_roots;
 mod terms;
@@ -115,6 +117,11 @@ pub use checkpoints::{
 // Joint signing.
 pub use cosign::{
     CheckpointRequest, CosignError, CosignRequest, Cosigners, Countersigner, HeldState, Refusal,
+};
+// Replicas.
+pub use replicas::{
+    HttpReplicaPeers, ReplicaConfig, ReplicaPeers, ReplicaReport, ReplicaState, ReplicaStatistics,
+    ReplicaStatus,
 };
 // Retired trees.
 pub use retention::{

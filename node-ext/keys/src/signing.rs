@@ -8,6 +8,7 @@
 //! | `cairnBucket_v1_commitment`                                        | `Provider::sign_again`          |
 //! | `cairnBucket_v1_checkpointSignature`                               | `Lease::sign_again`             |
 //! | the worker that answers clients who ask for terms          | `Provider::sign_terms`, which reserves their nonce first |
+//! | the worker for replicas, for a root that `Bucket::record_signed_root` recorded | `Lease::permit` |
 //! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |
 //!
 //! Nothing else can sign: only this module signs bytes with a key, only the gate
@@ -18,6 +19,7 @@
 mod gate;
 mod refusal;
 mod rules;
+mod sync_roots;
 mod terms;
 
 pub use gate::{Gate, SigningFacts};
@@ -73,7 +75,9 @@ pub enum SignError {
     #[error("the keystore failed to sign: {0}")]
     Keystore(#[from] sp_keystore::Error),
     /// The bytes to sign for an extrinsic are a commitment, a proposal, or terms.
-    #[error("refusing to sign as an extrinsic: the bytes are a commitment, or terms")]
+    #[error(
+        "refusing to sign as an extrinsic: the bytes are a commitment, terms, or roots of a replica"
+    )]
     NotAnExtrinsic,
 }
 
@@ -123,6 +127,7 @@ impl Signer {
         if CommitmentPayload::decode_all(&mut &*payload).is_ok()
             || CheckpointProposal::decode_all(&mut &*payload).is_ok()
             || AgreementTerms::is_signing_payload(payload)
+            || sync_roots::is_payload(payload)
         {
             return Err(SignError::NotAnExtrinsic);
         }
@@ -231,7 +236,16 @@ mod tests {
         };
         let payload = CommitmentPayload::new(BucketId(7), commitment).encode();
         let proposal = CheckpointProposal::new(BucketId(7), commitment, 9).encode();
-        for bytes in [payload, proposal] {
+        let roots = [
+            Some(H256::repeat_byte(1)),
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        ];
+        for bytes in [payload, proposal, roots.encode()] {
             let refused = signer.sign_extrinsic(&bytes);
             assert!(matches!(refused, Err(SignError::NotAnExtrinsic)));
             let longer = [&bytes[..], &[0; 90]].concat();

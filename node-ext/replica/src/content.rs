@@ -6,7 +6,7 @@
 //! bounded by one block: 64 chunks' hashes, of which a few chunks' bytes at a time.
 
 use crate::error::SyncError;
-use crate::peer::{ClaimedContent, Peer, PeerError, Wanted};
+use crate::peer::{ClaimedContent, ContentQuery, Peer, PeerError};
 use crate::store::{Store, StoreError};
 use cairn_bucket::{child_shapes, shape_of_content};
 use cairn_primitives::chunk_tree::{Subtree, padding};
@@ -43,9 +43,9 @@ impl Part {
         shape.ok_or_else(|| PeerError::Wrong(format!("no tree has a node like {:?}", self.hash)))
     }
 
-    fn wanted(self) -> Wanted {
+    fn wanted(self) -> ContentQuery {
         let is_chunk = self.height == 0;
-        Wanted {
+        ContentQuery {
             hash: self.hash,
             chunk_bytes: usize::try_from(self.bytes).ok().filter(|_| is_chunk),
         }
@@ -220,7 +220,7 @@ impl ContentFetch<'_> {
     /// Asks for content until all of it is here, and checks each against its hash. A peer may
     /// return a part at a time, but not nothing.
     async fn ask(&self, parts: &[Part]) -> Result<HashMap<H256, ClaimedContent>, PeerError> {
-        let mut wanted: Vec<Wanted> = parts.iter().map(|part| part.wanted()).collect();
+        let mut wanted: Vec<ContentQuery> = parts.iter().map(|part| part.wanted()).collect();
         let mut found = HashMap::new();
         while let Some(first) = wanted.first().copied() {
             let before = wanted.len();
@@ -259,7 +259,7 @@ pub(crate) async fn run_blocking<T: Send + 'static>(
 /// Checks content against its hash, and that it is of the wanted kind and length.
 pub(crate) fn checked(
     profile: HashingProfile,
-    wanted: Wanted,
+    wanted: ContentQuery,
     content: ClaimedContent,
 ) -> Result<ClaimedContent, PeerError> {
     let wrong = || {

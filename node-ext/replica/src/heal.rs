@@ -1,6 +1,6 @@
 //! Peers as a source of lost content for a repair, which works on a thread of its own.
 
-use crate::peer::{ClaimedContent, Peer, PeerError, Wanted};
+use crate::peer::{ClaimedContent, ContentQuery, Peer, PeerError};
 use cairn_bucket::{ContentSource, ContentSourceError, FoundContent, WantedContent};
 use cairn_primitives::{BucketId, H256};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl HealingPeers {
     async fn ask(
         &self,
         peer: &dyn Peer,
-        wanted: &mut Vec<Wanted>,
+        wanted: &mut Vec<ContentQuery>,
         take: &mut dyn FnMut(H256, FoundContent) -> bool,
     ) -> Result<(), PeerError> {
         while !wanted.is_empty() {
@@ -66,7 +66,7 @@ impl ContentSource for HealingPeers {
             .map(|one| {
                 let is_chunk = one.shape.height() == 0;
                 let length = usize::try_from(one.shape.bytes()).ok();
-                Wanted {
+                ContentQuery {
                     hash: one.hash,
                     chunk_bytes: length.filter(|_| is_chunk),
                 }

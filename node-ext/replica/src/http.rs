@@ -5,7 +5,7 @@
 mod wire;
 
 use crate::connect::{ConnectError, connect};
-use crate::peer::{ClaimedContent, ClaimedLeaf, Peer, PeerError, Wanted};
+use crate::peer::{ClaimedContent, ClaimedLeaf, ContentQuery, Peer, PeerError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cairn_primitives::{BucketId, H256, LeafIndex};
@@ -199,7 +199,7 @@ impl Peer for HttpPeer {
     async fn content(
         &self,
         bucket: BucketId,
-        wanted: &[Wanted],
+        wanted: &[ContentQuery],
     ) -> Result<Vec<(H256, ClaimedContent)>, PeerError> {
         let what = "/fetch_nodes";
         let asked = wanted.get(..MAX_NODES).unwrap_or(wanted);

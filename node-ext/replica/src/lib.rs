@@ -1,4 +1,4 @@
-//! Copies a bucket from another provider, believing nothing that it is told.
+//! Copies a bucket from another provider, and trusts only the signed root.
 //!
 //! ```text
 //! commitment on chain ─► sync ─┬─► Peer: leaves, nodes, chunks  ◄─ HttpPeer: today's HTTP API
@@ -33,7 +33,7 @@ pub use sync::{SyncLimits, SyncProgress, SyncRequest, Synced, sync};
 pub use target::Target;
 // Other providers.
 pub use http::{HttpPeer, HttpPeerLimits};
-pub use peer::{ClaimedContent, ClaimedLeaf, Peer, PeerError, Wanted};
+pub use peer::{ClaimedContent, ClaimedLeaf, ContentQuery, Peer, PeerError};
 // The copy.
 pub use folder::FolderStore;
 pub use store::{CopyState, Store, StoreError, in_bucket};

@@ -25,7 +25,7 @@ pub enum ClaimedContent {
 
 /// A question for content: a hash, and what is known to be under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ContentQuery {
     /// The hash.
     pub hash: H256,
     /// The length of the chunk in bytes; `None` for an interior node.
@@ -63,7 +63,7 @@ pub enum PeerError {
     /// It has no such leaf, chunk or node.
     #[error("it does not have {0}")]
     Absent(String),
-    /// What it returned is not what was asked for: it lies, or has another tree.
+    /// It returned other content than it was asked for: it lies, or has another tree.
     #[error("{0}")]
     Wrong(String),
 }
@@ -84,6 +84,6 @@ pub trait Peer: Send + Sync {
     async fn content(
         &self,
         bucket: BucketId,
-        wanted: &[Wanted],
+        wanted: &[ContentQuery],
     ) -> Result<Vec<(H256, ClaimedContent)>, PeerError>;
 }

@@ -20,7 +20,7 @@ use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrLeaf};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 
-/// What is wanted.
+/// A bucket, and the state that its copy is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncRequest {
     /// The bucket.

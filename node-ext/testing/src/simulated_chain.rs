@@ -18,6 +18,7 @@ mod client;
 mod pallet;
 mod pool;
 mod registry;
+mod replicas;
 #[cfg(test)]
 mod tests;
 

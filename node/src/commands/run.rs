@@ -240,6 +240,7 @@ async fn run_provider(
     let second = args.second_chain.as_deref();
     let second = second.map(|url| client(url) as Arc<dyn ChainClient>);
     let parts = AssemblyParts {
+        replicas: chain.clone(),
         chain,
         second,
         provider: provider.clone(),

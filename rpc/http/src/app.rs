@@ -85,7 +85,14 @@ impl App {
         method: &Method,
         bucket: BucketId,
     ) -> Result<bool, HttpError> {
-        self.authorise(headers, method, bucket, Right::Write).await
+        let is_ours = self
+            .authorise(headers, method, bucket, Right::Write)
+            .await?;
+        // A copy to which something else is committed is no copy any more.
+        match self.0.rpc.handle().replicas.is_replica(bucket) {
+            true => Err(HttpError::IsReplica),
+            false => Ok(is_ours),
+        }
     }
 
     /// Checks that a request may read from a bucket.

@@ -33,6 +33,8 @@ pub(crate) enum HttpError {
     InsufficientRole,
     #[error("Membership lookup failed: chain unavailable: {0}")]
     MembershipUnavailable(&'static str),
+    #[error("This provider is a replica of the bucket: write to a primary provider")]
+    IsReplica,
     #[error("The chain has not been read yet, or does not answer")]
     ChainStateNotReady,
     /// The thing that was looked for, as today's provider names it: the hash as it was given, or `leaf_5`.
@@ -155,6 +157,10 @@ impl HttpError {
                 (StatusCode::UNAUTHORIZED, "auth_required", message())
             }
             Self::InsufficientRole => (StatusCode::FORBIDDEN, "insufficient_role", None),
+            Self::IsReplica => {
+                let details = json!({ "reason": self.to_string() });
+                (StatusCode::FORBIDDEN, "not_authorized", Some(details))
+            }
             Self::ChainStateNotReady => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 (status, "chain_state_not_ready", message())

@@ -5,6 +5,7 @@ use super::ChainState;
 use crate::capability::Capability;
 use crate::node::NodeState;
 use crate::rows;
+use crate::value::{Mismatch, Value};
 use cairn_chain::ChainError;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::Agreement;
@@ -25,6 +26,22 @@ impl<S: NodeState> ChainState<S> {
         at: H256,
         account: AccountId,
     ) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        let rows = self.own_agreements(at, account, rows::agreement).await?;
+        let block = self.block(at).await?;
+        let uncertainty = self.uncertainty(&block).await?;
+        let agreements = rows
+            .into_iter()
+            .map(|(bucket, agreement)| (bucket, prolonged(agreement, uncertainty)));
+        Ok(agreements.collect())
+    }
+
+    /// Reads the rows of an account's agreements.
+    pub(crate) async fn own_agreements<T>(
+        &self,
+        at: H256,
+        account: AccountId,
+        read: impl Fn(&Value<'_>) -> Result<T, Mismatch>,
+    ) -> Result<Vec<(BucketId, T)>, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::Buckets)?;
         let item = block.layout.item("StorageAgreements")?;
@@ -32,12 +49,10 @@ impl<S: NodeState> ChainState<S> {
         let rows = self
             .values(&block, keys.iter().map(|(_, key)| key.clone()).collect())
             .await?;
-        let uncertainty = self.uncertainty(&block).await?;
         let mut agreements = Vec::new();
         for ((bucket, key), row) in keys.into_iter().zip(rows) {
             if let Some(row) = row {
-                let agreement = item.read(&key, &row, rows::agreement)?;
-                agreements.push((bucket, prolonged(agreement, uncertainty)));
+                agreements.push((bucket, item.read(&key, &row, &read)?));
             }
         }
         Ok(agreements)

@@ -53,7 +53,7 @@ impl OwnerRule {
 pub struct TermsPolicy {
     /// True if terms for a primary provider are signed.
     pub accepts_primary: bool,
-    /// True if terms for a replica are signed. Cairn does not sync replicas yet.
+    /// True if terms for a replica are signed.
     pub accepts_replica: bool,
     /// The price of a byte for one anchor block, in the chain's smallest unit; `None` for the one
     /// that the provider has on chain, unless that is 0. It holds for an agreement as it is made:

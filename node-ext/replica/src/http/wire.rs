@@ -1,6 +1,6 @@
 //! The JSON of the HTTP API, as far as a copy needs it. Fields that are not needed are not read.
 
-use crate::peer::{ClaimedContent, ClaimedLeaf, PeerError, Wanted};
+use crate::peer::{ClaimedContent, ClaimedLeaf, ContentQuery, PeerError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cairn_primitives::{BucketId, H256, MmrLeaf};
@@ -78,7 +78,7 @@ pub(super) fn leaf(body: &[u8]) -> Result<ClaimedLeaf, PeerError> {
 }
 
 /// Writes a question for content.
-pub(super) fn question(bucket: BucketId, wanted: &[Wanted]) -> Vec<u8> {
+pub(super) fn question(bucket: BucketId, wanted: &[ContentQuery]) -> Vec<u8> {
     let hashes = wanted
         .iter()
         .map(|one| format!("0x{}", hex::encode(one.hash)));
@@ -92,7 +92,7 @@ pub(super) fn question(bucket: BucketId, wanted: &[Wanted]) -> Vec<u8> {
 
 /// Reads the answer with content. What was not asked for is left out.
 pub(super) fn content(
-    wanted: &[Wanted],
+    wanted: &[ContentQuery],
     body: &[u8],
 ) -> Result<Vec<(H256, ClaimedContent)>, PeerError> {
     let what = "/fetch_nodes";

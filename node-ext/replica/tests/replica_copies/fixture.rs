@@ -7,8 +7,8 @@ use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
 use cairn_replica::{
-    ClaimedContent, ClaimedLeaf, FolderStore, Peer, PeerError, Store, SyncFailure, SyncLimits,
-    SyncRequest, Synced, Wanted, sync,
+    ClaimedContent, ClaimedLeaf, ContentQuery, FolderStore, Peer, PeerError, Store, SyncFailure,
+    SyncLimits, SyncRequest, Synced, sync,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Peer for BucketPeer {
     async fn content(
         &self,
         bucket: BucketId,
-        wanted: &[Wanted],
+        wanted: &[ContentQuery],
     ) -> Result<Vec<(H256, ClaimedContent)>, PeerError> {
         assert_eq!(bucket, ID);
         let fault = self.fault_now();

@@ -1,7 +1,7 @@
 //! A peer over HTTP whose server misbehaves below the level of content.
 
 use cairn_primitives::{BucketId, H256, LeafIndex};
-use cairn_replica::{ClaimedContent, HttpPeer, HttpPeerLimits, Peer, PeerError, Wanted};
+use cairn_replica::{ClaimedContent, ContentQuery, HttpPeer, HttpPeerLimits, Peer, PeerError};
 use proptest::prelude::*;
 use std::future::Future;
 use std::time::Duration;
@@ -87,7 +87,7 @@ async fn an_endless_answer_is_not_read_to_its_end() {
     assert_eq!(leaf(&url).await, Err(PeerError::TooLong("/mmr_proof")));
     // A chunk's answer has room for that chunk, and no more.
     let peer = HttpPeer::new(&url, LIMITS).unwrap();
-    let wanted = [Wanted {
+    let wanted = [ContentQuery {
         hash: H256::zero(),
         chunk_bytes: Some(262_144),
     }];
@@ -121,7 +121,7 @@ async fn a_private_address_is_not_connected_to() {
 #[tokio::test]
 async fn a_node_is_read_from_its_children_or_its_data() {
     let (left, right) = (H256::repeat_byte(1), H256::repeat_byte(2));
-    let wanted = [Wanted {
+    let wanted = [ContentQuery {
         hash: H256::repeat_byte(3),
         chunk_bytes: None,
     }];

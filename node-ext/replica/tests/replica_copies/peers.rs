@@ -219,7 +219,7 @@ async fn sizes_that_do_not_add_up_are_refused() {
         async fn content(
             &self,
             _: cairn_primitives::BucketId,
-            _: &[cairn_replica::Wanted],
+            _: &[cairn_replica::ContentQuery],
         ) -> Result<Vec<(H256, cairn_replica::ClaimedContent)>, cairn_replica::PeerError> {
             panic!("no content is asked for")
         }

@@ -41,9 +41,9 @@ impl Connection {
 
 /// A client of a simulated chain for one account.
 pub struct SimulatedClient {
-    chain: Arc<Mutex<ChainState>>,
+    pub(super) chain: Arc<Mutex<ChainState>>,
     connection: Arc<Mutex<Connection>>,
-    account: AccountId,
+    pub(super) account: AccountId,
 }
 
 impl SimulatedClient {
@@ -97,7 +97,7 @@ impl SimulatedClient {
         self.connection.lock().panicking_methods = methods.iter().copied().collect();
     }
 
-    fn check_method(&self, method: &str) -> Result<(), ChainError> {
+    pub(super) fn check_method(&self, method: &str) -> Result<(), ChainError> {
         let connection = self.connection.lock();
         let breaks_off = connection.panicking_methods.contains(method);
         let lacks = connection.missing_methods.contains(method);
@@ -126,7 +126,7 @@ impl SimulatedClient {
         Ok(())
     }
 
-    fn read_block<T>(
+    pub(super) fn read_block<T>(
         &self,
         hash: H256,
         read: impl FnOnce(&super::Block) -> T,

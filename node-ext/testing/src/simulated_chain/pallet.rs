@@ -1,7 +1,7 @@
 //! The rules of the real pallet in each of its variants, over plain maps. The limits say which
 //! rules hold.
 
-use cairn_chain::{Funds, RegistrationRules};
+use cairn_chain::{Funds, RegistrationRules, ReplicaAgreement};
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
 };
@@ -91,6 +91,8 @@ pub struct Pallet {
     pub fee_per_byte: u128,
     /// Agreements of replicas, by bucket and account.
     pub replicas: BTreeMap<(BucketId, [u8; 32]), Agreement>,
+    /// The terms of these agreements, by bucket and account.
+    pub replica_terms: BTreeMap<(BucketId, [u8; 32]), ReplicaAgreement>,
     /// Nonces of terms that are redeemed, by provider.
     pub nonces: BTreeMap<[u8; 32], ReplayWindow>,
     /// The most anchor blocks for which terms may be valid.
@@ -119,6 +121,7 @@ impl Pallet {
             balances: BTreeMap::new(),
             fee_per_byte: 10_000_000,
             replicas: BTreeMap::new(),
+            replica_terms: BTreeMap::new(),
             nonces: BTreeMap::new(),
             request_timeout: 3_600,
             min_stake_per_byte: 0,

@@ -50,6 +50,10 @@ pub struct SubmissionRecord {
     pub checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
     /// Checkpoints that a block included but the pallet refused.
     pub refused_checkpoints: Vec<(BucketId, &'static str)>,
+    /// Confirmations of replicas that the pool took.
+    pub confirmations: Vec<(AccountId, BucketId)>,
+    /// Confirmations that a block included but the pallet refused, with its error.
+    pub refused_confirmations: Vec<(BucketId, &'static str)>,
     /// Calls of providers about their records that the pool took.
     pub provider_calls: Vec<ProviderCall>,
     /// Calls of providers that a block included but the pallet refused, with its error.
@@ -132,6 +136,9 @@ impl Pool {
             }
             Submission::Checkpoint { bucket, window, .. } => {
                 self.record.checkpoints.push((by, *bucket, *window));
+            }
+            Submission::ConfirmSync(confirmation) => {
+                self.record.confirmations.push((by, confirmation.bucket));
             }
             Submission::Provider(call) => {
                 if best.funds_of(&by).spendable < best.fee_of(bytes) {
@@ -224,6 +231,13 @@ impl Pool {
                     None
                 }
             },
+            Submission::ConfirmSync(confirmation) => {
+                if let Err(error) = state.confirm_sync(by, &confirmation) {
+                    let refused = (confirmation.bucket, error);
+                    self.record.refused_confirmations.push(refused);
+                }
+                None
+            }
             Submission::Provider(call) => {
                 let fee = state.fee_of(submission_bytes(&Submission::Provider(call.clone())));
                 state.pay(&by, fee);
@@ -305,6 +319,6 @@ pub(crate) fn submission_bytes(what: &Submission) -> usize {
         + match what {
             Submission::Response { response, .. } => response.encoded_size(),
             Submission::Checkpoint { signatures, .. } => signatures.encoded_size(),
-            Submission::Provider(_) => 0,
+            Submission::ConfirmSync(_) | Submission::Provider(_) => 0,
         }
 }

@@ -4,11 +4,12 @@
 use super::metrics_port::metrics_failure;
 use super::shutdown::Shutdown;
 use crate::failure::Failure;
-use cairn_chain::ChainClient;
-use cairn_gadget::{Extension, ExtensionConfig};
+use cairn_chain::{ChainClient, ReplicaClient};
+use cairn_gadget::{Extension, ExtensionConfig, HttpReplicaPeers, ReplicaConfig};
 use cairn_http::HttpMetrics;
 use cairn_keys::Signer;
 use cairn_provider::Provider;
+use cairn_replica::HttpPeerLimits;
 use cairn_rpc_listener::RpcMetrics;
 use cairn_rpc_server::{CosignerLimits, ExportFolder, Limits, Policy, ProviderRpc, RpcCosigners};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use tokio::task::{JoinError, JoinHandle};
 /// The parts to assemble.
 pub(super) struct AssemblyParts {
     pub(super) chain: Arc<dyn ChainClient>,
+    /// The chain as a replica asks it.
+    pub(super) replicas: Arc<dyn ReplicaClient>,
     /// A second node that must confirm each challenge before it is answered.
     pub(super) second: Option<Arc<dyn ChainClient>>,
     pub(super) provider: Arc<Provider>,
@@ -52,6 +55,14 @@ pub(super) fn assemble(parts: AssemblyParts) -> Result<Assembly, Failure> {
         parts.config,
     )
     .map_err(|error| Failure::Failed(error.to_string()))?;
+    let peers = HttpReplicaPeers {
+        limits: HttpPeerLimits {
+            allow_private: parts.cosigners.allow_private,
+            ..HttpPeerLimits::default()
+        },
+    };
+    let replicas = ReplicaConfig::default();
+    extension = extension.with_replicas(parts.replicas, Arc::new(peers), replicas);
     if let Some(second) = parts.second {
         extension = extension.with_second_node(second);
     }

@@ -76,7 +76,7 @@ pub struct ProviderStatus {
     /// Buckets whose agreement has ended, so that they take no new content.
     #[serde(default)]
     pub ended: Vec<U64OrHex>,
-    /// Buckets that the provider has an agreement for as a replica. It does not sync replicas yet.
+    /// Buckets that the provider has an agreement for as a replica.
     #[serde(default)]
     pub replicas: Vec<U64OrHex>,
 }

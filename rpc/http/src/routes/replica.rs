@@ -58,7 +58,7 @@ pub(crate) async fn historical_roots(
     }))
 }
 
-/// What this provider has of a bucket.
+/// The state of this provider's copy of a bucket.
 #[derive(JsonSchema, Serialize)]
 pub(crate) struct SyncStatus {
     bucket_id: u64,
@@ -80,11 +80,12 @@ pub(crate) async fn sync_status(
     app.authorise_read(&headers, &method, bucket).await?;
     let job = |lease: &Lease| Ok::<_, ProveError>(lease.commitment());
     let newest = app.read(bucket, job).await?;
+    let replicas = &app.rpc().handle().replicas;
     Ok(Json(SyncStatus {
         bucket_id: bucket.0,
         local_mmr_root: prefixed(newest.mmr_root),
         local_leaf_count: newest.leaf_count.get(),
-        last_sync_block: None,
-        syncing: false,
+        last_sync_block: replicas.report(bucket).and_then(|report| report.last_sync),
+        syncing: replicas.is_syncing(bucket),
     }))
 }

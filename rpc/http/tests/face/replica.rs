@@ -1,15 +1,22 @@
-//! What a replica needs of this provider: a copy over the socket by the fetcher that replicas use,
-//! and the roots and the state that they ask for.
+//! Replicas: a copy over the socket by the fetcher that they use, the roots and the state that they
+//! ask for, and one that is paid and challenged.
 
 use crate::fixture::*;
-use cairn_bucket::{BucketConfig, StateRef};
+use cairn_bucket::{BasePath, BucketConfig, StateRef};
+use cairn_chain::ReplicaAgreement;
 use cairn_engine::SharedResources;
+use cairn_gadget::{Extension, ExtensionConfig, HttpReplicaPeers, ReplicaConfig, ReplicaState};
 use cairn_http::serve;
+use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::{BucketId, H256, LeafIndex};
+use cairn_primitives::onchain::{Agreement, RegisteredKey};
+use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
+use cairn_provider::{Provider, ProviderOptions};
 use cairn_replica::{
     FolderStore, HttpPeer, HttpPeerLimits, Peer, Store, SyncFailure, SyncLimits, SyncRequest, sync,
 };
+use cairn_rpc_server::RpcCosigners;
+use cairn_testing::{NewChallenge, Resolution};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -122,4 +129,181 @@ async fn the_state_of_a_copy_is_told() {
     assert_eq!(status["syncing"], false);
     let unknown = face.get("/replica/sync_status?bucket_id=99").await;
     assert_eq!(unknown.status, 404);
+}
+
+/// A second provider on the same chain, with an agreement as a replica of the bucket.
+struct Replica {
+    handle: cairn_gadget::ExtensionHandle,
+    _stop: tokio::sync::oneshot::Sender<()>,
+    _folder: tempfile::TempDir,
+}
+
+const TERMS: ReplicaAgreement = ReplicaAgreement {
+    max_bytes: 1 << 30,
+    expires_at: 100_000,
+    sync_balance: 10,
+    sync_price: 4,
+    min_sync_interval: 3,
+    last_sync: None,
+};
+
+impl Replica {
+    fn new(face: &Face, terms: ReplicaAgreement) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let base = BasePath::create(folder.path().join("base")).unwrap();
+        base.keys().insert("//Bob").unwrap();
+        let signer = base.keys().signer(None).unwrap();
+        let own = AccountId(signer.public());
+        face.chain.edit(move |pallet| {
+            pallet.register(own, RegisteredKey::from(own.0));
+            pallet.add_replica(BUCKET, own, terms);
+            let row = Agreement {
+                is_replica: true,
+                ..Agreement::primary(account("//Owner"), terms.max_bytes, terms.expires_at)
+            };
+            pallet.replicas.insert((BUCKET, own.0), row);
+        });
+        face.chain.advance();
+        let provider = Arc::new(Provider::open(base, ProviderOptions::default()).unwrap());
+        let client = face.chain.client(own);
+        let cosigners = Arc::new(RpcCosigners::default());
+        let workers = ExtensionConfig::default();
+        let extension =
+            Extension::new(client.clone(), provider, signer, cosigners, workers).unwrap();
+        let peers = HttpReplicaPeers {
+            limits: HttpPeerLimits {
+                allow_private: true,
+                ..HttpPeerLimits::default()
+            },
+        };
+        let config = ReplicaConfig {
+            interval: 1,
+            ..ReplicaConfig::default()
+        };
+        let extension = extension.with_replicas(client, Arc::new(peers), config);
+        let handle = extension.handle();
+        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(extension.run(async {
+            let _ = stopping.await;
+        }));
+        Self {
+            handle,
+            _stop: stop,
+            _folder: folder,
+        }
+    }
+
+    fn account(&self) -> AccountId {
+        self.handle.account
+    }
+
+    fn state(&self) -> Option<ReplicaState> {
+        self.handle
+            .replicas
+            .report(BUCKET)
+            .map(|report| report.state)
+    }
+
+    /// Adds blocks until something holds.
+    async fn wait(&self, face: &Face, what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..2_000 {
+            if is_so() {
+                return;
+            }
+            face.chain.advance();
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{what} did not happen: {:?}", self.state());
+    }
+}
+
+/// Makes the primary provider's newest tree the bucket's checkpoint, and serves it at an address.
+async fn checkpoint(face: &Face, url: &str) -> Commitment {
+    let root = face.upload(&content(3)).await;
+    face.commit(root).await;
+    let lease = cairn_provider::LeaseRequest::read();
+    let lease = face.handle.provider.blocking_lease(BUCKET, lease).unwrap();
+    let commitment = lease.commitment();
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    let primary = face.handle.account;
+    face.chain.edit(move |pallet| {
+        let endpoint = format!("/ip4/127.0.0.1/tcp/{port}");
+        let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
+        bucket.primary_providers[0].endpoint = endpoint.clone().into_bytes();
+        bucket.snapshot = Some(BucketSnapshot {
+            commitment,
+            checkpoint_block: pallet.anchor,
+            primary_signers: vec![1],
+        });
+        let record = pallet.providers.get_mut(&primary.0).unwrap();
+        record.endpoint = endpoint.into_bytes();
+    });
+    face.chain.advance();
+    commitment
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_synchronised_paid_and_answers_a_challenge() {
+    let face = Face::new().await;
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served = serve(socket, face.rpc.clone(), quick()).unwrap();
+    let url = format!("http://{}", served.address());
+    let wanted = checkpoint(&face, &url).await;
+    let replica = Replica::new(&face, TERMS);
+    let own = replica.account();
+    let row = || face.chain.finalized().replica_terms[&(BUCKET, own.0)];
+    let confirmed = || row().last_sync.map(|(root, _)| root) == Some(wanted.mmr_root);
+    replica.wait(&face, "a confirmation", confirmed).await;
+    assert_eq!(row().sync_balance, TERMS.sync_balance - TERMS.sync_price);
+    let synced = || replica.state() == Some(ReplicaState::Synced);
+    replica.wait(&face, "the state", synced).await;
+    let newest = replica.handle.provider.summary(BUCKET).unwrap();
+    assert_eq!(newest.commitment, wanted);
+    let refused = face.chain.submission_record().refused_confirmations;
+    assert_eq!(refused, []);
+
+    // The chain asks for what was confirmed.
+    face.chain.challenge(NewChallenge {
+        provider: own,
+        challenger: account("//Reader"),
+        bucket: BUCKET,
+        commitment: wanted,
+        location: ChunkLocation {
+            leaf_index: LeafIndex(0),
+            chunk_index: ChunkIndex(2),
+        },
+        period: None,
+    });
+    let defended = || {
+        let ended = face.chain.finalized().ended.clone();
+        ended.iter().any(|(challenge, result)| {
+            challenge.provider == own && matches!(result, Resolution::Defended { .. })
+        })
+    };
+    replica.wait(&face, "an answer", defended).await;
+
+    // The next checkpoint is followed; then nobody pays any more.
+    let second = checkpoint(&face, &url).await;
+    let again = || row().last_sync.map(|(root, _)| root) == Some(second.mmr_root);
+    replica.wait(&face, "a second confirmation", again).await;
+    checkpoint(&face, &url).await;
+    let unpaid = || matches!(replica.state(), Some(ReplicaState::Unpaid { .. }));
+    replica.wait(&face, "the end of the balance", unpaid).await;
+    let statistics = replica.handle.replicas.statistics();
+    assert_eq!((statistics.agreements, statistics.unpaid), (1, 1));
+    let newest = replica.handle.provider.summary(BUCKET).unwrap();
+    assert_eq!(newest.commitment, second, "nothing is copied for nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_confirms_nothing_that_it_could_not_copy() {
+    let face = Face::new().await;
+    // Nothing listens there.
+    checkpoint(&face, "http://127.0.0.1:1").await;
+    let replica = Replica::new(&face, TERMS);
+    let failed = || matches!(replica.state(), Some(ReplicaState::Failed(_)));
+    replica.wait(&face, "a failure", failed).await;
+    assert_eq!(face.chain.submission_record().confirmations, []);
+    let row = face.chain.finalized().replica_terms[&(BUCKET, replica.account().0)];
+    assert_eq!(row, TERMS);
 }
