@@ -10,6 +10,7 @@ mod extrinsics;
 mod hostile;
 mod node;
 mod registration;
+mod replicas;
 mod rows;
 mod strange_values;
 mod timeouts;

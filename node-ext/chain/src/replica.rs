@@ -16,9 +16,9 @@ pub struct ReplicaAgreement {
     pub max_bytes: u64,
     /// The first anchor block at which it no longer holds.
     pub expires_at: u32,
-    /// What is left to pay for confirmations, in the chain's smallest unit.
+    /// The balance that is left to pay for confirmations, in the chain's smallest unit.
     pub sync_balance: u128,
-    /// What a confirmation is paid, in the chain's smallest unit.
+    /// The price of a confirmation, in the chain's smallest unit.
     pub sync_price: u128,
     /// The anchor blocks between two confirmations.
     pub min_sync_interval: u32,

@@ -59,7 +59,7 @@ fn agreement_row(max_bytes: u64, replica: Option<u128>) -> Vec<u8> {
     let head = (OTHER, max_bytes, 1_u128, 2_u128, 50_000_u32, false).encode();
     let role = match replica {
         None => vec![0],
-        Some(balance) => [vec![1], balance.encode()].concat(),
+        Some(balance) => (1_u8, balance, 3_u128, 5_u32, None::<(H256, u32)>).encode(),
     };
     [head, role, 40_u32.encode()].concat()
 }

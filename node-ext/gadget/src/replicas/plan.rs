@@ -21,9 +21,9 @@ pub enum ReplicaState {
     },
     /// Nobody pays for a confirmation: the owner has to top the agreement up.
     Unpaid {
-        /// What a confirmation costs.
+        /// The price of a confirmation.
         price: u128,
-        /// What is left.
+        /// The balance that is left.
         balance: u128,
     },
     /// The last attempt failed, for this reason. It is repeated.

@@ -9,7 +9,7 @@ use cairn_gadget::{Extension, ExtensionConfig, HttpReplicaPeers, ReplicaConfig, 
 use cairn_http::serve;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::onchain::{Agreement, RegisteredKey};
+use cairn_primitives::onchain::{Agreement, PrimaryProvider, RegisteredKey};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
 use cairn_provider::{Provider, ProviderOptions};
 use cairn_replica::{
@@ -230,6 +230,14 @@ async fn checkpoint(face: &Face, url: &str) -> Commitment {
         let endpoint = format!("/ip4/127.0.0.1/tcp/{port}");
         let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
         bucket.primary_providers[0].endpoint = endpoint.clone().into_bytes();
+        // The other primary provider does not answer.
+        bucket.primary_providers.truncate(1);
+        bucket.primary_providers.push(PrimaryProvider {
+            account: account("//Dave"),
+            key: None,
+            endpoint: b"/ip4/127.0.0.1/tcp/1".to_vec(),
+            agreement: None,
+        });
         bucket.snapshot = Some(BucketSnapshot {
             commitment,
             checkpoint_block: pallet.anchor,

@@ -105,6 +105,17 @@ pub(super) fn calls(types: &mut Types, shared: &Shared, options: Options, settin
         ),
         ("challenge_offchain", 42, offchain),
     ];
+    let root = types.option(shared.hash);
+    let roots = types.array(root, 7);
+    calls.push((
+        "confirm_replica_sync",
+        50,
+        vec![
+            ("bucket_id", shared.long),
+            ("roots", roots),
+            ("signature", shared.signature),
+        ],
+    ));
     let mut establish = vec![
         ("provider", shared.account),
         ("terms", terms(types, shared, options)),

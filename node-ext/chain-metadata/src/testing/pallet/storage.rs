@@ -104,9 +104,30 @@ pub(super) fn storage(
         ("stats", stats),
         ("deregister_at", deregister_at),
     ]);
+    let last_sync = match options.is_deployed {
+        true => types.tuple(&[shared.hash, shared.number]),
+        false => {
+            let committed = types.structure(&[
+                ("mmr_root", shared.hash),
+                ("start_seq", shared.long),
+                ("leaf_count", shared.long),
+            ]);
+            types.structure(&[("commitment", committed), ("block", shared.number)])
+        }
+    };
+    let last_sync = types.option(last_sync);
     let role = types.enumeration(vec![
         ("Primary", 0, vec![]),
-        ("Replica", 1, vec![("sync_balance", shared.balance)]),
+        (
+            "Replica",
+            1,
+            vec![
+                ("sync_balance", shared.balance),
+                ("sync_price", shared.balance),
+                ("min_sync_interval", shared.number),
+                ("last_sync", last_sync),
+            ],
+        ),
     ]);
     let agreement = types.structure(&[
         ("owner", shared.account),
