@@ -51,7 +51,7 @@ pub enum Submission {
         signatures: Vec<PrimarySignature>,
     },
     /// A replica's confirmation of what it has.
-    ConfirmSync(SyncConfirmation),
+    ConfirmSync(Box<SyncConfirmation>),
     /// A call by which a provider registers, changes its record, or leaves.
     Provider(ProviderCall),
 }

@@ -304,7 +304,7 @@ impl ReplicaWorker {
             SyncVerdict::Accepted | SyncVerdict::NotOffered => {}
             SyncVerdict::Refused(name) => return Err(format!("the chain would refuse it: {name}")),
         }
-        let submission = Submission::ConfirmSync(confirmation);
+        let submission = Submission::ConfirmSync(Box::new(confirmation));
         let submitted = self.inputs.chain.submit(submission).await;
         let mut submitted = submitted.map_err(|error| error.to_string())?;
         let limit = self.config.time_limit;

@@ -53,7 +53,7 @@ async fn a_replica_is_read_with_its_last_confirmation() {
 async fn a_confirmation_is_encoded_as_the_chain_has_it() {
     for options in VARIANTS {
         let node = MemoryNode::new(options);
-        let submission = Submission::ConfirmSync(confirmation());
+        let submission = Submission::ConfirmSync(Box::new(confirmation()));
         let data = state(&node).call_data(node.best_hash(), &submission).await;
         let SyncConfirmation { bucket, roots, .. } = confirmation();
         let expected = ([PALLET_INDEX, 50], bucket.0, roots, 1_u8, [5_u8; 64]);
