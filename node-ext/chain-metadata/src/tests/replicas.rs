@@ -36,7 +36,9 @@ async fn a_replica_is_read_with_its_last_confirmation() {
             block.storage.insert(agreement_key(9, OURS), row);
             block.storage.insert(agreement_key(11, OURS), primary);
         });
-        let read = state(&node).replica_agreements(node.best_hash(), OURS).await;
+        let read = state(&node)
+            .replica_agreements(node.best_hash(), OURS)
+            .await;
         let expected = ReplicaAgreement {
             max_bytes: 64,
             expires_at: 50,
@@ -65,10 +67,18 @@ async fn a_confirmation_is_encoded_as_the_chain_has_it() {
 async fn a_confirmation_is_judged_by_the_chain() {
     let no_events = Compact(0_u32).encode();
     let accepted = [vec![0, 0, 0], no_events.clone(), vec![0]].concat();
-    let refused = [vec![0, 1, 0, 3, PALLET_INDEX, 0, 0, 0, 0], no_events, vec![0]].concat();
+    let refused = [
+        vec![0, 1, 0, 3, PALLET_INDEX, 0, 0, 0, 0],
+        no_events,
+        vec![0],
+    ]
+    .concat();
     for (result, expected) in [
         (accepted, SyncVerdict::Accepted),
-        (refused, SyncVerdict::Refused("ChallengeNotFound".to_owned())),
+        (
+            refused,
+            SyncVerdict::Refused("ChallengeNotFound".to_owned()),
+        ),
         (vec![1], SyncVerdict::NotOffered),
     ] {
         let node = MemoryNode::new(Options::CURRENT);

@@ -29,6 +29,7 @@ mod members_of_rpc;
 mod openapi;
 #[cfg(test)]
 mod proofs;
+#[cfg(test)]
 mod replica;
 #[cfg(test)]
 mod server;
