@@ -138,7 +138,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Returns the beginning of its text, for reports.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let text: String = text.chars().take(200).collect();
         format!("{} answered {} {text}", self.line, self.status.as_u16())
@@ -146,12 +146,12 @@ impl Answer {
 
     pub(crate) fn json(&self) -> Checked<Value> {
         let value = serde_json::from_slice(&self.body);
-        value.or_else(|_| failed(format!("{}, which is no JSON", self.told())))
+        value.or_else(|_| failed(format!("{}, which is no JSON", self.excerpt())))
     }
 
     /// Returns its JSON, if it has the status 200.
     pub(crate) fn ok(&self) -> Checked<Value> {
-        ensure!(self.status == StatusCode::OK, "{}", self.told());
+        ensure!(self.status == StatusCode::OK, "{}", self.excerpt());
         self.json()
     }
 
@@ -166,7 +166,7 @@ impl Answer {
         ensure!(
             self.is(status, code),
             "{}; expected {status} {code}",
-            self.told()
+            self.excerpt()
         );
         let kind = self.headers.get(CONTENT_TYPE);
         ensure!(
@@ -178,7 +178,11 @@ impl Answer {
 
     /// Checks a status.
     pub(crate) fn has_status(&self, status: u16) -> Checked {
-        ensure!(self.status == status, "{}; expected {status}", self.told());
+        ensure!(
+            self.status == status,
+            "{}; expected {status}",
+            self.excerpt()
+        );
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What all cases share: the provider, the keys, and the requests that most of them make.
+//! The context that all cases share: the provider, the keys, and the requests that most of them make.
 
 use crate::client::{Answer, Ask, Client};
 use crate::content::{CHUNK, Content, PLAIN, put_chunk};
@@ -17,7 +17,7 @@ use sp_core::{Pair, ed25519, sr25519};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 
-/// What a case is given.
+/// The context of a case.
 pub(crate) struct Context {
     pub(crate) subject: Subject,
     pub(crate) client: Client,

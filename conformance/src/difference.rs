@@ -1,4 +1,4 @@
-//! What Cairn does otherwise than today's provider, on purpose, and why.
+//! Known differences between Cairn and today's provider, each with its reason.
 //!
 //! A case whose rule a difference breaks accepts exactly two answers: today's, and this one. A third
 //! is a failure.

@@ -42,7 +42,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What is signed, and how the header is written.
+/// The content and the form of a signed header.
 #[derive(Clone, Debug)]
 pub(crate) struct Signing<'m> {
     pub(crate) method: &'m str,

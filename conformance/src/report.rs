@@ -13,7 +13,7 @@ pub enum Verdict {
     Passed,
     /// The rule is broken.
     Failed {
-        /// What was answered.
+        /// The answer, and what was expected.
         what: String,
     },
     /// The rule is broken in a known way, for a stated reason.
@@ -23,7 +23,7 @@ pub enum Verdict {
     },
     /// The case was not tried.
     Skipped {
-        /// What was missing.
+        /// The reason.
         why: String,
     },
     /// The provider does not have the route.

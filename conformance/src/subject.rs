@@ -29,7 +29,7 @@ pub struct Subject {
     pub foreign_bucket: Option<u64>,
     /// An origin of web pages that the provider's operator has listed.
     pub listed_origin: Option<String>,
-    /// Whether leaves of `bucket` may be deleted.
+    /// True if leaves of `bucket` may be deleted.
     pub may_delete: bool,
     /// How long an answer may take. Today's provider waits 12 seconds for a bucket that the chain
     /// does not have.

@@ -183,7 +183,7 @@ async fn named_block(context: &Context) -> Checked {
 async fn malformed_context(context: &Context) -> Checked {
     for wrong in ["1", "1:0x12", "x:0x00", ":"] {
         let answer = with_block(context, wrong).await?;
-        ensure!(!answer.status.is_server_error(), "{}", answer.told());
+        ensure!(!answer.status.is_server_error(), "{}", answer.excerpt());
     }
     Ok(())
 }
@@ -230,7 +230,7 @@ async fn reader_commit(context: &Context) -> Checked {
 }
 
 async fn unknown_bucket(context: &Context) -> Checked {
-    // No chain has had so many.
+    // No chain has had this number of buckets.
     let unknown = u64::MAX - 4_711;
     let body = put_chunk(unknown, b"nowhere");
     let header = context.writer().header("PUT", unknown);
@@ -248,7 +248,7 @@ async fn open_reads(context: &Context) -> Checked {
     ensure!(
         answer.status != 401 && answer.status != 403,
         "{}",
-        answer.told()
+        answer.excerpt()
     );
     Ok(())
 }

@@ -19,7 +19,7 @@ cases! { Routes;
 }
 
 /// A bucket that no chain has.
-const NOWHERE: u64 = (1 << 53) - 1;
+const ABSENT_BUCKET: u64 = (1 << 53) - 1;
 
 async fn shape(context: &Context) -> Checked {
     let (_, committed) = context.committed().await?;
@@ -52,9 +52,11 @@ async fn nonce(context: &Context) -> Checked {
 }
 
 async fn not_found(context: &Context, route: &str) -> Checked {
-    let answer = context.get(format!("{route}?bucket_id={NOWHERE}")).await?;
+    let answer = context
+        .get(format!("{route}?bucket_id={ABSENT_BUCKET}"))
+        .await?;
     let details = answer.error(404, "bucket_not_found")?;
-    ensure!(number(&details, "bucket_id")? == NOWHERE, "{details}");
+    ensure!(number(&details, "bucket_id")? == ABSENT_BUCKET, "{details}");
     Ok(())
 }
 

@@ -152,7 +152,7 @@ async fn empty(context: &Context) -> Checked {
     put_bytes(context, &key, b"").await?;
     let answer = with(context, Method::GET, &key).await?;
     answer.has_status(200)?;
-    ensure!(answer.body.is_empty(), "{}", answer.told());
+    ensure!(answer.body.is_empty(), "{}", answer.excerpt());
     Ok(())
 }
 
@@ -161,7 +161,7 @@ async fn replace(context: &Context) -> Checked {
     put_bytes(context, &key, b"first").await?;
     put_bytes(context, &key, b"second").await?;
     let answer = with(context, Method::GET, &key).await?;
-    ensure!(answer.body == "second", "{}", answer.told());
+    ensure!(answer.body == "second", "{}", answer.excerpt());
     Ok(())
 }
 
@@ -190,7 +190,7 @@ async fn any_key(context: &Context) -> Checked {
         let key = format!("{}{odd}", key(context, ""));
         put_bytes(context, &key, odd.as_bytes()).await?;
         let answer = with(context, Method::GET, &key).await?;
-        ensure!(answer.body == odd, "{key}: {}", answer.told());
+        ensure!(answer.body == odd, "{key}: {}", answer.excerpt());
     }
     Ok(())
 }

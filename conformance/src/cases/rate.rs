@@ -35,7 +35,7 @@ async fn rate(context: &Context) -> Checked {
         match answer.status.as_u16() {
             429 => limited = Some(answer),
             422 | 503 => {}
-            _ => return failed(answer.told()),
+            _ => return failed(answer.excerpt()),
         }
     }
     match limited {

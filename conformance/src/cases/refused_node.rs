@@ -1,4 +1,4 @@
-//! What `PUT /node` refuses, and what today's provider stores though nobody can prove it.
+//! Refusals of `PUT /node`, and nodes that today's provider stores though nobody can prove them.
 
 use crate::case::cases;
 use crate::client::Answer;

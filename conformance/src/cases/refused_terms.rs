@@ -1,4 +1,4 @@
-//! What `/negotiate` refuses, and what it says of that.
+//! Refusals of `/negotiate`, with their details.
 
 use super::terms::{ask, offer};
 use crate::case::cases;

@@ -14,11 +14,11 @@ cases! { Routes;
     "replica.unknown-bucket", "a bucket that is not here: 404 bucket_not_found", [] => unknown;
 }
 
-const NOWHERE: &str = "9007199254740991";
+const ABSENT_BUCKET: &str = "9007199254740991";
 
 async fn subtree(context: &Context) -> Checked {
     let path = |bucket: &str| format!("/mmr_subtree?bucket_id={bucket}&peak_index=0&depth=1");
-    context.get(path(NOWHERE)).await?;
+    context.get(path(ABSENT_BUCKET)).await?;
     context.committed().await?;
     let answer = context.get(path(&context.bucket().to_string()));
     let answer = answer.await?.ok()?;
@@ -33,14 +33,14 @@ async fn subtree(context: &Context) -> Checked {
 }
 
 async fn no_subtree(context: &Context) -> Checked {
-    let path = format!("/mmr_subtree?bucket_id={NOWHERE}&peak_index=0&depth=1");
+    let path = format!("/mmr_subtree?bucket_id={ABSENT_BUCKET}&peak_index=0&depth=1");
     let answer = context.get(path).await?;
     answer.error(404, "bucket_not_found").map(drop)
 }
 
 async fn roots(context: &Context) -> Checked {
     let path = |bucket: &str| format!("/replica/historical_roots?bucket_id={bucket}");
-    context.get(path(NOWHERE)).await?;
+    context.get(path(ABSENT_BUCKET)).await?;
     context.committed().await?;
     let (_, commitment) = context.commitment().await?;
     let answer = context.get(path(&context.bucket().to_string()));
@@ -60,7 +60,7 @@ async fn roots(context: &Context) -> Checked {
 
 async fn status(context: &Context) -> Checked {
     let path = |bucket: &str| format!("/replica/sync_status?bucket_id={bucket}");
-    context.get(path(NOWHERE)).await?;
+    context.get(path(ABSENT_BUCKET)).await?;
     context.committed().await?;
     let (_, commitment) = context.commitment().await?;
     let answer = context.get(path(&context.bucket().to_string()));
@@ -80,7 +80,7 @@ async fn status(context: &Context) -> Checked {
 
 async fn unknown(context: &Context) -> Checked {
     for route in ["historical_roots", "sync_status"] {
-        let path = format!("/replica/{route}?bucket_id={NOWHERE}");
+        let path = format!("/replica/{route}?bucket_id={ABSENT_BUCKET}");
         let answer = context.get(path).await?;
         answer.error(404, "bucket_not_found")?;
     }

@@ -1,4 +1,4 @@
-//! What the Rust client does: the order of its requests, how it writes them, and what it checks.
+//! Flows of the Rust client: the order of its requests, how it writes them, and what it checks.
 
 use crate::case::cases;
 use crate::client::{Answer, Ask};
@@ -32,7 +32,7 @@ async fn signed(context: &Context, method: Method, path: &str, body: &Value) -> 
 
 /// Fails on any status but a 2xx, which is all that this client looks at.
 fn is_success(answer: &Answer) -> Checked {
-    ensure!(answer.status.is_success(), "{}", answer.told());
+    ensure!(answer.status.is_success(), "{}", answer.excerpt());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What the TypeScript client does: content of any size, the newest leaf, and when it asks again.
+//! Flows of the TypeScript client: content of any size, the newest leaf, and when it asks again.
 
 use crate::case::cases;
 use crate::content::{CHUNK, Content, PLAIN, put_chunk};
@@ -192,6 +192,6 @@ async fn ready(context: &Context) -> Checked {
     }
     let request = super::terms::offer(context).await?.request;
     let answer = context.post("/negotiate", &request).await?;
-    ensure!(answer.status != 503, "{}", answer.told());
+    ensure!(answer.status != 503, "{}", answer.excerpt());
     Ok(())
 }

@@ -23,7 +23,7 @@ cases! { Routes;
     "terms.echo", "the other terms are those that were asked for", [] => echo;
 }
 
-/// What the provider's record on chain offers.
+/// The offer of the provider's record on chain.
 pub(super) struct Offer {
     pub(super) price: u128,
     pub(super) request: Value,

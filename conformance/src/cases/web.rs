@@ -1,4 +1,4 @@
-//! What browsers ask before a page of another origin may use the API.
+//! Preflight requests of browsers, before a page of another origin may use the API.
 
 use crate::case::cases;
 use crate::client::{Answer, Ask};

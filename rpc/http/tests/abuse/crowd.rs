@@ -90,10 +90,10 @@ async fn a_pipeline_that_nobody_reads_stops() {
             let _ = tokio::time::timeout(Duration::from_millis(100), sending).await;
             deaf.push(stream);
         }
-        stage.put_until_stored(b"beside the deaf").await;
+        stage.put_until_stored(b"besides the deaf").await;
         // Longer than a pipe may be full. To read would be to let them go on.
         tokio::time::sleep(short().idle * 4).await;
-        // Whoever reads nothing is dropped in the end.
+        // Clients that read nothing are dropped in the end.
         for mut stream in deaf {
             let mut left = Vec::new();
             let _ = stream.read_to_end(&mut left).await;

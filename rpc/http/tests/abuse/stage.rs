@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What an attack may add to this process's memory, in which the attackers live too: the budget of
+/// The most that an attack may add to this process's memory, in which the attackers live too: the budget of
 /// all bodies, decoded once, and as much again for everything else.
 const MEMORY: u64 = 256 << 20;
 
