@@ -11,12 +11,15 @@ use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The accomplice, as a cosigner of the provider.
 pub(crate) struct Accomplice {
     pub(crate) signature_log: Arc<Mutex<SignatureLog>>,
     /// The provider's newest commitments.
     pub(crate) mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
+    /// Set when the process that asks is killed: nothing of it arrives any more.
+    pub(crate) is_killed: Arc<AtomicBool>,
 }
 
 /// Returns the accomplice's request for a signature.
@@ -51,6 +54,9 @@ impl Cosigners for Accomplice {
         _from: &PrimaryProvider,
         ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError> {
+        if self.is_killed.load(Ordering::SeqCst) {
+            return Err(CosignError::Malformed("the process is killed".into()));
+        }
         let request = &ask.request;
         self.signature_log.lock().record(request, &ask.signature);
         Ok(Actor::Accomplice.sign_bytes(&request.signed_bytes()))

@@ -18,7 +18,7 @@ use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The errors of wrong answers, on the chain that does not slash for them.
 const WRONG_ANSWERS: [&str; 5] = [
@@ -35,6 +35,7 @@ pub(crate) struct GameClient {
     state: Arc<ChainState<GameNode>>,
     signature_log: Arc<Mutex<SignatureLog>>,
     activity: Activity,
+    is_killed: Arc<AtomicBool>,
 }
 
 impl GameClient {
@@ -42,6 +43,7 @@ impl GameClient {
         chain: Arc<Mutex<Chain>>,
         signature_log: Arc<Mutex<SignatureLog>>,
         activity: Activity,
+        is_killed: Arc<AtomicBool>,
     ) -> Self {
         let node = GameNode {
             chain: chain.clone(),
@@ -52,6 +54,7 @@ impl GameClient {
             state: Arc::new(ChainState::new(node, HashingProfile::Plain)),
             signature_log,
             activity,
+            is_killed,
         }
     }
 
@@ -201,6 +204,10 @@ impl ChainClient for GameClient {
 
     async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         self.check_available(Query::Submit)?;
+        // Work on another thread goes on for a moment, which a killed process does not.
+        if self.is_killed.load(Ordering::SeqCst) {
+            return Err(ChainError::Unreachable("the process is killed".into()));
+        }
         let best = self.best();
         let call = self.state.call_data(best, &submission).await?;
         self.observe(&submission, &call);

@@ -32,7 +32,7 @@ use root_moves::Reversal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -85,6 +85,8 @@ pub(crate) struct World {
     mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
     activity: Activity,
     process: Option<ProviderProcess>,
+    /// Set when the running process is killed.
+    is_killed: Arc<AtomicBool>,
     /// The contents of the base path.
     contents: BasePathContents,
     /// The block since which the base path is an unaccepted copy.
@@ -198,6 +200,7 @@ impl World {
             mirror: Arc::default(),
             activity: Arc::default(),
             process: None,
+            is_killed: Arc::default(),
             contents: BasePathContents::default(),
             copied_since: None,
             backups: Vec::new(),

@@ -3,6 +3,7 @@
 use super::{UnmountedDisk, World};
 use crate::copies::{self, BasePathCopy, Damage, INDEX_DIR, bucket_folder};
 use cairn_primitives::BucketId;
+use std::sync::atomic::Ordering;
 
 impl World {
     /// Copies the base path as it is now, as a killed process leaves it: the index is flushed
@@ -40,6 +41,9 @@ impl World {
         if let Some(process) = &self.process {
             process.run_until_idle(&self.runtime, Some(steps));
         }
+        // Before the copy: what is signed while the files are copied may be missing in them, and
+        // reaches nobody.
+        self.is_killed.store(true, Ordering::SeqCst);
         let image = self.copy_base_path("crash");
         if let Some(process) = self.process.take() {
             process.abort(&self.runtime);

@@ -11,7 +11,7 @@ use cairn_primitives::BucketId;
 use cairn_provider::OnCopy;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 impl World {
@@ -22,10 +22,18 @@ impl World {
 
     pub(super) fn start_on(&mut self, chain: Arc<Mutex<Chain>>, on_copy: OnCopy) {
         assert!(self.process.is_none(), "the provider runs already");
-        let client = GameClient::new(chain, self.signature_log.clone(), self.activity.clone());
+        let is_killed = Arc::new(AtomicBool::new(false));
+        self.is_killed = is_killed.clone();
+        let client = GameClient::new(
+            chain,
+            self.signature_log.clone(),
+            self.activity.clone(),
+            is_killed.clone(),
+        );
         let accomplice = || Accomplice {
             signature_log: self.signature_log.clone(),
             mirror: self.mirror.clone(),
+            is_killed: is_killed.clone(),
         };
         let (began, passed) = (self.began, self.elapsed_seconds.clone());
         let clock = move || began + Duration::from_secs(passed.load(Ordering::Relaxed));
