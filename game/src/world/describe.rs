@@ -45,7 +45,10 @@ pub(super) fn describe_submission(submission: &Submission) -> String {
             )
         }
         Submission::ConfirmSync(confirmation) => {
-            format!("the confirmation of a replica of bucket {}", confirmation.bucket)
+            format!(
+                "the confirmation of a replica of bucket {}",
+                confirmation.bucket
+            )
         }
         Submission::Provider(call) => format!("{call:?}"),
     }

@@ -204,6 +204,18 @@ pub enum CommitError {
         /// The bucket.
         bucket: BucketId,
     },
+    /// The tree has another leaf count than the leaves are meant for.
+    #[error(
+        "bucket {bucket} has {have} leaves, and the new ones are meant to follow the first {asked}"
+    )]
+    OtherCount {
+        /// The bucket.
+        bucket: BucketId,
+        /// The leaf count that was asked for.
+        asked: LeafCount,
+        /// The leaf count of the tree.
+        have: LeafCount,
+    },
     /// The bucket holds no content with this root.
     #[error(
         "bucket {bucket} holds no content with the data root {data_root:?}: \

@@ -185,7 +185,8 @@ fn read_verdict(
     Err(Mismatch("it tells no result or no events".to_owned()))
 }
 
-/// Reads whether a call would succeed. The inner error is the name of the pallet's error.
+/// Reads whether a call would succeed. The inner error is the name of the pallet's error, or says
+/// which other one it is.
 pub(crate) fn execution(runtime: &Runtime, result: &[u8]) -> Result<Result<(), String>, Mismatch> {
     let types = runtime.metadata.types();
     let (_, output) = signature(runtime)?;
@@ -202,11 +203,11 @@ pub(crate) fn execution(runtime: &Runtime, result: &[u8]) -> Result<Result<(), S
         }
         return match value.variant()? {
             ("Ok", _) => Ok(Ok(())),
-            (_, [(_, error)]) => {
-                let name = pallet_error(runtime, error.get("error").unwrap_or(error))?;
-                Ok(Err(name.to_owned()))
-            }
-            _ => Err(Mismatch("its error has another form".to_owned())),
+            (_, [(_, error)]) => Ok(Err(error_text(
+                runtime,
+                error.get("error").unwrap_or(error),
+            ))),
+            _ => Ok(Err("an error of another form".to_owned())),
         };
     }
     Err(Mismatch("it tells no result".to_owned()))
@@ -281,7 +282,20 @@ fn pallet_error<'r>(runtime: &'r Runtime, error: &Value<'_>) -> Result<&'r str, 
     if kind != "Module" {
         return Err(Mismatch(format!("the answer would fail with `{kind}`")));
     }
-    let module = error.only()?;
+    let (index, code) = module_error(error.only()?)?;
+    let pallet = runtime.metadata.pallet_by_error_index(index);
+    let pallet = pallet.filter(|pallet| pallet.name() == PALLET);
+    let variant = pallet.and_then(|pallet| pallet.error_variant_by_index(code));
+    match variant {
+        Some(variant) => Ok(&variant.name),
+        None => Err(Mismatch(format!(
+            "the answer would fail with error {code} of pallet {index}"
+        ))),
+    }
+}
+
+/// Returns the index of a pallet, and that of its error.
+fn module_error(module: &Value<'_>) -> Result<(u8, u8), Mismatch> {
     let index = module.read("index", Value::number::<u8>)?;
     let code = module.read("error", |code| match code {
         // Four bytes, of which the first is the variant's index. Older chains have one.
@@ -291,14 +305,29 @@ fn pallet_error<'r>(runtime: &'r Runtime, error: &Value<'_>) -> Result<&'r str, 
             .ok_or_else(|| Mismatch("no code".to_owned())),
         other => other.number::<u8>(),
     })?;
-    let pallet = runtime.metadata.pallet_by_error_index(index);
-    let pallet = pallet.filter(|pallet| pallet.name() == PALLET);
-    let variant = pallet.and_then(|pallet| pallet.error_variant_by_index(code));
-    match variant {
-        Some(variant) => Ok(&variant.name),
-        None => Err(Mismatch(format!(
-            "the answer would fail with error {code} of pallet {index}"
-        ))),
+    Ok((index, code))
+}
+
+/// Describes any error of a call. Each means that the call fails.
+fn error_text(runtime: &Runtime, error: &Value<'_>) -> String {
+    if let Ok(name) = pallet_error(runtime, error) {
+        return name.to_owned();
+    }
+    match error.variant() {
+        Ok(("Module", _)) => {}
+        Ok((kind, _)) => return kind.to_owned(),
+        Err(Mismatch(why)) => return why,
+    }
+    match error.only().and_then(module_error) {
+        Ok((index, code)) => {
+            let pallet = runtime.metadata.pallet_by_error_index(index);
+            let name = pallet.and_then(|pallet| {
+                let variant = pallet.error_variant_by_index(code)?;
+                Some(format!("{}.{}", pallet.name(), variant.name))
+            });
+            name.unwrap_or_else(|| format!("error {code} of pallet {index}"))
+        }
+        Err(Mismatch(why)) => why,
     }
 }
 

@@ -4,7 +4,7 @@
 //! field that is in neither is an error.
 
 use crate::value::{Mismatch, Value};
-use cairn_chain::ReplicaAgreement;
+use cairn_chain::{LastSync, ReplicaAgreement};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, Role};
 use cairn_primitives::checkpoint::{BucketSnapshot, MAX_SIGNER_BYTES, REPLICA_PRIMES};
 use cairn_primitives::onchain::{
@@ -234,10 +234,13 @@ pub(crate) fn replica_agreement(value: &Value<'_>) -> Result<Option<ReplicaAgree
 }
 
 /// Reads a record of a confirmation. Older chains keep the root and the block alone.
-fn last_sync(value: &Value<'_>) -> Result<(H256, u32), Mismatch> {
+fn last_sync(value: &Value<'_>) -> Result<LastSync, Mismatch> {
     match value.fields()? {
-        [("", root), ("", block)] => Ok((hash(root)?, block.number()?)),
-        _ => Ok((committed_root(value)?, value.read("block", Value::number)?)),
+        [("", root), ("", block)] => Ok(LastSync::of_root(hash(root)?, block.number()?)),
+        _ => Ok(LastSync {
+            commitment: commitment(value)?,
+            block: value.read("block", Value::number)?,
+        }),
     }
 }
 

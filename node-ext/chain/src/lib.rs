@@ -40,4 +40,6 @@ pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, Submit
 // Registration.
 pub use registration::{RegistrationClient, RegistrationRules};
 // Replicas.
-pub use replica::{ReplicaAgreement, ReplicaClient, SyncConfirmation, SyncRoots, SyncVerdict};
+pub use replica::{
+    LastSync, ReplicaAgreement, ReplicaClient, SyncConfirmation, SyncRoots, SyncVerdict,
+};

@@ -3,7 +3,7 @@
 use crate::ChainError;
 use async_trait::async_trait;
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
 
 /// The roots of a confirmation: the last checkpoint's, and one for each prime of
 /// [`REPLICA_PRIMES`](cairn_primitives::checkpoint::REPLICA_PRIMES).
@@ -22,8 +22,30 @@ pub struct ReplicaAgreement {
     pub sync_price: u128,
     /// The anchor blocks between two confirmations.
     pub min_sync_interval: u32,
-    /// The root that was confirmed last, and the anchor block of that.
-    pub last_sync: Option<(H256, u32)>,
+    /// The last confirmation. The chain may ask for what it is of.
+    pub last_sync: Option<LastSync>,
+}
+
+/// A confirmation that the chain has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastSync {
+    /// The commitment to what was confirmed. Its start and its leaf count are 0 where the chain
+    /// keeps the root alone.
+    pub commitment: Commitment,
+    /// The anchor block of the confirmation.
+    pub block: u32,
+}
+
+impl LastSync {
+    /// Returns a confirmation of which the chain keeps the root alone.
+    pub fn of_root(mmr_root: H256, block: u32) -> Self {
+        let commitment = Commitment {
+            mmr_root,
+            start_seq: Sequence(0),
+            leaf_count: LeafCount::default(),
+        };
+        Self { commitment, block }
+    }
 }
 
 /// A replica's confirmation of what it has: `confirm_replica_sync`.
@@ -42,7 +64,7 @@ pub struct SyncConfirmation {
 pub enum SyncVerdict {
     /// The chain would take it.
     Accepted,
-    /// The chain would refuse it, with this error of the pallet.
+    /// The chain would refuse it, with this error.
     Refused(String),
     /// The chain offers no dry run, or one that is not understood.
     NotOffered,

@@ -23,6 +23,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use records::was_replica;
 pub use status::{AgreementReport, AgreementState, AgreementStatistics, AgreementStatus, Unserved};
 
 use super::heads::Heads;

@@ -13,7 +13,7 @@
 //! The stake depends on challenges alone, so they depend on no other worker: each worker is its own
 //! task, and only the end of the challenge worker ends the extension.
 
-use crate::agreements::AgreementWorker;
+use crate::agreements::{AgreementWorker, was_replica};
 use crate::challenges::{ChallengeWorker, panic_message};
 use crate::checkpoints::CheckpointWorker;
 use crate::funds::FundsWorker;
@@ -25,11 +25,13 @@ use crate::terms::QuoterInputs;
 use crate::{
     AgreementConfig, AgreementStatus, ChallengeConfig, ChallengeError, ChallengeStatus,
     CheckpointConfig, CheckpointError, CheckpointStatus, Clock, Cosigners, Countersigner,
-    FundsConfig, FundsStatus, Quoter, ReplicaConfig, ReplicaPeers, ReplicaStatus, RetentionConfig,
-    RetentionStatus, SignedRootConfig, SignedRootStatus, TermsPolicy, TermsPolicyError,
+    FundsConfig, FundsLevel, FundsStatus, Quoter, ReplicaConfig, ReplicaPeers, ReplicaStatus,
+    RetentionConfig, RetentionStatus, SignedRootConfig, SignedRootStatus, TermsPolicy,
+    TermsPolicyError,
 };
 use cairn_chain::{ChainClient, ReplicaClient};
 use cairn_keys::Signer;
+use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;
 use cairn_provider::{OnOtherChain, Provider};
 use futures::FutureExt;
@@ -119,6 +121,20 @@ pub struct ExtensionHandle {
     pub quoter: Arc<Quoter>,
     /// The account's funds against the price of answers.
     pub funds: Arc<FundsStatus>,
+}
+
+impl ExtensionHandle {
+    /// Returns whether the account is a replica of a bucket: nothing is committed to its copy then
+    /// but what the primary providers have. Before the agreements are read, those that were last
+    /// seen count. Nothing is signed before the first comparison with the chain, which knows them.
+    /// Reads the index, which blocks briefly.
+    pub fn is_replica(&self, bucket: BucketId) -> bool {
+        self.agreements.is_replica(bucket).unwrap_or_else(|| {
+            self.replicas.is_replica(bucket)
+                || self.signed_roots.is_replica(bucket)
+                || was_replica(self.provider.index(), bucket)
+        })
+    }
 }
 
 impl Extension {
@@ -228,7 +244,8 @@ impl Extension {
         self
     }
 
-    /// Copies the buckets of which the account is a replica, and confirms them on chain.
+    /// Copies the buckets of which the account is a replica, and confirms them on chain, if the
+    /// configuration says so. In any case compares what was confirmed with the disk.
     #[must_use]
     pub fn with_replicas(
         mut self,
@@ -236,12 +253,31 @@ impl Extension {
         peers: Arc<dyn ReplicaPeers>,
         config: ReplicaConfig,
     ) -> Self {
+        self.signed_roots = self.signed_roots.with_replicas(replicas.clone());
+        let (challenges, funds) = (self.handle.challenges.clone(), self.handle.funds.clone());
+        let may_spend = move || {
+            if challenges.statistics().open > 0 {
+                return Err("a challenge is open, and its answer comes first".to_owned());
+            }
+            if let Some(reason) = challenges.not_synced() {
+                return Err(format!(
+                    "it is not known whether a challenge is open: {reason}"
+                ));
+            }
+            match funds.level() {
+                FundsLevel::Critical => {
+                    Err("the account can hardly pay for answers to challenges".to_owned())
+                }
+                FundsLevel::Unknown | FundsLevel::Sufficient | FundsLevel::Low => Ok(()),
+            }
+        };
         let inputs = ReplicaInputs {
             chain: self.chain.clone(),
             replicas,
             peers,
             provider: self.handle.provider.clone(),
             signer: self.handle.signer.clone(),
+            may_spend: Box::new(may_spend),
         };
         let status = self.handle.replicas.clone();
         self.replicas = Some(ReplicaWorker::new(inputs, config, status));

@@ -6,6 +6,8 @@
 //! the chain may ask for it from then on (I4). A confirmation is sent only if the chain would take
 //! it, where the chain can tell.
 
+mod confirm;
+mod copy;
 mod http_peers;
 mod plan;
 mod status;
@@ -16,24 +18,22 @@ pub use plan::ReplicaState;
 pub use status::{ReplicaReport, ReplicaStatistics, ReplicaStatus};
 
 use crate::heads::Heads;
-use cairn_bucket::{Bucket, BucketConfig, RecordRootError, quota_for_content};
-use cairn_chain::{
-    ChainClient, ChainError, ExtrinsicStatus, Head, ReplicaAgreement, ReplicaClient, Submission,
-    SyncConfirmation, SyncVerdict,
-};
+use cairn_bucket::{BucketConfig, quota_for_content};
+use cairn_chain::{ChainClient, ChainError, Head, ReplicaAgreement, ReplicaClient};
 use cairn_keys::Signer;
 use cairn_primitives::onchain::BucketInfo;
 use cairn_primitives::{BucketId, Commitment};
-use cairn_provider::{LeaseRequest, Provider};
-use cairn_replica::{Peer, SyncLimits, SyncRequest, Synced, sync};
+use cairn_provider::{Provider, ProviderError, SignedRootState};
+use cairn_replica::Peer;
+use confirm::Confirmations;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
+use plan::{Plan, plan};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use store::ProviderStore;
 
 /// Connects to the endpoints of other providers.
 pub trait ReplicaPeers: Send + Sync + 'static {
@@ -44,6 +44,9 @@ pub trait ReplicaPeers: Send + Sync + 'static {
 /// The configuration of the replica worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplicaConfig {
+    /// True to copy buckets and to confirm them. Otherwise the agreements are only looked at, so
+    /// that the operator gets a warning.
+    pub synchronises: bool,
     /// Anchor blocks between two looks at all agreements: 100, which are ten minutes.
     pub interval: u32,
     /// Buckets that are copied at once: 3, so that clients are served meanwhile.
@@ -56,6 +59,7 @@ pub struct ReplicaConfig {
 impl Default for ReplicaConfig {
     fn default() -> Self {
         Self {
+            synchronises: true,
             interval: 100,
             at_once: 3,
             time_limit: Duration::from_secs(300),
@@ -70,6 +74,23 @@ pub(crate) struct ReplicaInputs {
     pub(crate) peers: Arc<dyn ReplicaPeers>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) signer: Signer,
+    /// Returns the reason why no confirmation is sent now, if answers to challenges may need the
+    /// account's balance or its next nonce.
+    pub(crate) may_spend: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// A bucket that is to be copied.
+struct Due {
+    bucket: BucketId,
+    agreement: ReplicaAgreement,
+    info: BucketInfo,
+    wanted: Commitment,
+    /// The anchor block at which that was decided.
+    anchor: u32,
+    /// True if what was confirmed last cannot be proven here.
+    is_missing: bool,
+    /// True if the copy is to be confirmed.
+    confirms: bool,
 }
 
 /// The worker that keeps replicas.
@@ -77,6 +98,7 @@ pub(crate) struct ReplicaWorker {
     inputs: ReplicaInputs,
     config: ReplicaConfig,
     status: Arc<ReplicaStatus>,
+    confirmations: Confirmations,
     next_at: u32,
     /// The number of looks, which decides the provider that is asked first.
     looks: usize,
@@ -92,6 +114,7 @@ impl ReplicaWorker {
             inputs,
             config,
             status,
+            confirmations: Confirmations::default(),
             next_at: 0,
             looks: 0,
         }
@@ -149,11 +172,28 @@ impl ReplicaWorker {
             let info = self.inputs.chain.bucket(head.hash, bucket).await?;
             let checkpoint = info.as_ref().and_then(|info| info.snapshot.as_ref());
             let wanted = checkpoint.map(|checkpoint| checkpoint.commitment);
-            let state = plan::plan(&agreement, wanted.as_ref(), head.anchor);
-            if let (ReplicaState::Due, Some(info), Some(wanted)) = (&state, info, wanted) {
-                due.push((bucket, agreement, info, wanted));
+            let is_provable = self.is_provable(bucket, &agreement).await;
+            let mut next = plan(&agreement, wanted.as_ref(), head.anchor, is_provable);
+            if !self.config.synchronises {
+                next = next.switched_off();
             }
-            let last_sync = agreement.last_sync.map(|(_, block)| block);
+            let last_sync = agreement.last_sync.map(|last| last.block);
+            let Plan {
+                state,
+                copies,
+                confirms,
+            } = next;
+            if let (true, Some(info), Some(wanted)) = (copies, info, wanted) {
+                due.push(Due {
+                    bucket,
+                    agreement,
+                    info,
+                    wanted,
+                    anchor: head.anchor,
+                    is_missing: state == ReplicaState::Missing,
+                    confirms,
+                });
+            }
             reports.insert(bucket, ReplicaReport { state, last_sync });
         }
         self.status.replace(reports.clone());
@@ -163,15 +203,12 @@ impl ReplicaWorker {
         let profile = self.inputs.chain.limits(head.hash).await?.profile;
         let this = &*self;
         let done: Vec<_> = stream::iter(due)
-            .map(|(bucket, agreement, info, wanted)| async move {
+            .map(|due| async move {
                 let config = BucketConfig {
                     profile,
-                    max_bytes: quota_for_content(agreement.max_bytes),
+                    max_bytes: quota_for_content(due.agreement.max_bytes),
                 };
-                (
-                    bucket,
-                    this.keep(bucket, &agreement, &info, wanted, config).await,
-                )
+                (due.bucket, this.keep(&due, config).await)
             })
             .buffer_unordered(self.config.at_once.max(1))
             .collect()
@@ -185,148 +222,47 @@ impl ReplicaWorker {
         Ok(())
     }
 
-    /// Copies one bucket and confirms it. Returns its state.
-    async fn keep(
-        &self,
-        bucket: BucketId,
-        agreement: &ReplicaAgreement,
-        info: &BucketInfo,
-        wanted: Commitment,
-        config: BucketConfig,
-    ) -> ReplicaState {
-        let copying = self.status.begin(bucket);
-        let kept = self.copy(bucket, agreement, info, wanted, config).await;
+    /// Returns whether the last confirmation can be proven here. Also true if that is not known
+    /// since the bucket is in use.
+    async fn is_provable(&self, bucket: BucketId, agreement: &ReplicaAgreement) -> bool {
+        let Some(last) = agreement.last_sync else {
+            return true;
+        };
+        let provider = self.inputs.provider.clone();
+        let look = move || provider.find_signed(bucket, &last.commitment);
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Ok(found)) => found == SignedRootState::Provable,
+            Ok(Err(
+                ProviderError::Busy { .. }
+                | ProviderError::Reserved { .. }
+                | ProviderError::Aborted { .. },
+            ))
+            | Err(_) => true,
+            Ok(Err(error)) => {
+                tracing::error!(%bucket, %error, "the copy of a replica cannot be read");
+                false
+            }
+        }
+    }
+
+    /// Copies one bucket, and confirms it if it is time. Returns its state.
+    async fn keep(&self, due: &Due, config: BucketConfig) -> ReplicaState {
+        let copying = self.status.begin(due.bucket);
+        let copied = self.copy(due, config).await;
         drop(copying);
-        let confirmed = match kept {
-            Ok(()) => self.confirm(bucket, wanted).await,
-            Err(reason) => Err(reason),
-        };
-        match confirmed {
-            Ok(()) => {
-                self.status.count(|counts| {
-                    counts.confirmed = counts.confirmed.saturating_add(1);
-                });
-                tracing::info!(%bucket, root = ?wanted.mmr_root, "a replica was confirmed");
-                ReplicaState::Synced
-            }
-            Err(reason) => {
-                self.status.count(|counts| {
-                    counts.failed = counts.failed.saturating_add(1);
-                });
-                ReplicaState::Failed(reason)
-            }
+        if let Err(reason) = copied {
+            self.status.count(|counts| {
+                counts.failed = counts.failed.saturating_add(1);
+            });
+            return ReplicaState::Failed(reason);
         }
-    }
-
-    /// Returns the bucket's primary providers as peers, another one first at each look.
-    fn peers(&self, info: &BucketInfo) -> Vec<Arc<dyn Peer>> {
-        let own = self.inputs.chain.account();
-        let others = info.primary_providers.iter();
-        let others = others.filter(|primary| primary.account != own);
-        let mut peers: Vec<_> = others
-            .filter_map(|primary| match self.inputs.peers.peer(&primary.endpoint) {
-                Ok(peer) => Some(peer),
-                Err(reason) => {
-                    tracing::debug!(reason, "a primary provider has no usable endpoint");
-                    None
-                }
-            })
-            .collect();
-        if let Some(first) = self.looks.checked_rem(peers.len()) {
-            peers.rotate_left(first);
+        let is_provable = self.is_provable(due.bucket, &due.agreement).await;
+        if due.confirms {
+            return self.confirm(due).await;
         }
-        peers
-    }
-
-    async fn copy(
-        &self,
-        bucket: BucketId,
-        agreement: &ReplicaAgreement,
-        info: &BucketInfo,
-        commitment: Commitment,
-        config: BucketConfig,
-    ) -> Result<(), String> {
-        let store = Arc::new(ProviderStore {
-            provider: self.inputs.provider.clone(),
-            id: bucket,
-            config,
-        });
-        let quota = store.clone();
-        let set = tokio::task::spawn_blocking(move || quota.set_quota()).await;
-        set.map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
-        let request = SyncRequest {
-            bucket,
-            commitment,
-            max_leaf_bytes: agreement.max_bytes,
-        };
-        let peers = self.peers(info);
-        let limits = SyncLimits::default();
-        let copied = sync(store, &peers, request, limits, &|_| {});
-        match tokio::time::timeout(self.config.time_limit, copied).await {
-            Ok(Ok(Synced {
-                leaves_added,
-                bytes_added,
-            })) => {
-                self.status.count(|counts| {
-                    counts.leaves = counts.leaves.saturating_add(leaves_added);
-                    counts.bytes = counts.bytes.saturating_add(bytes_added);
-                });
-                Ok(())
-            }
-            Ok(Err(failure)) => Err(failure.to_string()),
-            Err(_) => Err("it takes longer than one attempt may: it continues".to_owned()),
-        }
-    }
-
-    /// Records the root as signed, signs it, asks the chain, and submits the confirmation.
-    async fn confirm(&self, bucket: BucketId, commitment: Commitment) -> Result<(), String> {
-        let (provider, signer) = (self.inputs.provider.clone(), self.inputs.signer.clone());
-        let signing = tokio::task::spawn_blocking(move || {
-            let lease = provider.blocking_lease(bucket, LeaseRequest::write());
-            let lease = lease.map_err(|error| error.to_string())?;
-            let permit = lease.permit(&signer).map_err(|error| error.to_string())?;
-            let record = |bucket: &Bucket| bucket.record_signed_root(commitment);
-            let durable = lease
-                .run(record)
-                .map_err(|error: RecordRootError| error.to_string())?;
-            let signed = permit.sign_sync_roots(&durable);
-            signed.map_err(|error| error.to_string())
-        });
-        let (roots, signature) = signing.await.map_err(|error| error.to_string())??;
-        let confirmation = SyncConfirmation {
-            bucket,
-            roots,
-            signature,
-        };
-        let judged = self.inputs.replicas.judge_sync(&confirmation).await;
-        match judged.map_err(|error| error.to_string())? {
-            SyncVerdict::Accepted | SyncVerdict::NotOffered => {}
-            SyncVerdict::Refused(name) => return Err(format!("the chain would refuse it: {name}")),
-        }
-        let submission = Submission::ConfirmSync(Box::new(confirmation));
-        let submitted = self.inputs.chain.submit(submission).await;
-        let mut submitted = submitted.map_err(|error| error.to_string())?;
-        let limit = self.config.time_limit;
-        let followed = tokio::time::timeout(limit, async {
-            while let Some(status) = submitted.statuses.next().await {
-                match status {
-                    ExtrinsicStatus::Finalized(block) => return Ok(block),
-                    ExtrinsicStatus::Dropped(reason) => return Err(reason),
-                    ExtrinsicStatus::InBlock(_) | ExtrinsicStatus::Retracted(_) => {}
-                }
-            }
-            Err("the connection to the node was lost".to_owned())
-        });
-        let unknown = || "it was submitted, and its result is not known yet".to_owned();
-        let block = followed.await.map_err(|_| unknown())??;
-        // A block may include a confirmation that fails: its state tells.
-        let rows = self.inputs.replicas.replica_agreements(block).await;
-        let mut rows = rows.map_err(|error| error.to_string())?.into_iter();
-        let row = rows.find(|(id, _)| *id == bucket).map(|(_, row)| row);
-        match row.and_then(|row| row.last_sync) {
-            Some((root, _)) if root == commitment.mmr_root => Ok(()),
-            _ => Err("the chain did not take the confirmation".to_owned()),
-        }
+        plan(&due.agreement, Some(&due.wanted), due.anchor, is_provable).state
     }
 }
+
+#[cfg(test)]
+mod tests;

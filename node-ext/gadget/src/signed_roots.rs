@@ -14,7 +14,7 @@ mod tests;
 pub use status::{SignedRootProblem, SignedRootStatistics, SignedRootStatus};
 
 use super::heads::Heads;
-use cairn_chain::{ChainClient, ChainError, Head};
+use cairn_chain::{ChainClient, ChainError, Head, ReplicaClient};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
 use cairn_primitives::{BucketId, Commitment};
@@ -107,6 +107,26 @@ pub(crate) fn compare_bucket(
     Ok(problem)
 }
 
+/// Compares the copy of a replica with what it has confirmed and is challenged for. It does not go
+/// into quarantine: it is copied again, and nothing else is signed of it. What was confirmed before
+/// counts no more. Blocks.
+fn compare_replica(
+    provider: &Provider,
+    id: BucketId,
+    on_chain: &[Commitment],
+) -> Result<Option<SignedRootProblem>, ProviderError> {
+    for commitment in on_chain.iter().copied() {
+        let problem = match provider.find_signed(id, &commitment)? {
+            SignedRootState::Provable => continue,
+            SignedRootState::Tombstoned => SignedRootProblem::Released,
+            SignedRootState::NoBucket => SignedRootProblem::BucketMissing { commitment },
+            SignedRootState::Missing => SignedRootProblem::Missing { commitment },
+        };
+        return Ok(Some(problem));
+    }
+    Ok(None)
+}
+
 /// The worker that compares our signatures on chain with what this provider holds.
 pub(crate) struct SignedRootWorker {
     chain: Arc<dyn ChainClient>,
@@ -121,6 +141,9 @@ pub(crate) struct SignedRootWorker {
     has_unreadable_challenge: bool,
     /// The anchor block of the next comparison of all buckets.
     next_at: u32,
+    replicas: Option<Arc<dyn ReplicaClient>>,
+    /// The buckets of which the account is a replica, with what it has confirmed last.
+    confirmed: BTreeMap<BucketId, Option<Commitment>>,
 }
 
 impl std::fmt::Debug for SignedRootWorker {
@@ -150,7 +173,16 @@ impl SignedRootWorker {
             has_other_key: false,
             has_unreadable_challenge: false,
             next_at: 0,
+            replicas: None,
+            confirmed: BTreeMap::new(),
         }
+    }
+
+    /// Also compares what the account has confirmed as a replica.
+    #[must_use]
+    pub(crate) fn with_replicas(mut self, replicas: Arc<dyn ReplicaClient>) -> Self {
+        self.replicas = Some(replicas);
+        self
     }
 
     /// Returns a view of the worker's state.
@@ -257,6 +289,21 @@ impl SignedRootWorker {
         }
     }
 
+    /// Reads the agreements as a replica that hold, and what was confirmed of them.
+    async fn read_confirmed(&mut self, head: Head) -> Result<(), ChainError> {
+        let Some(replicas) = &self.replicas else {
+            return Ok(());
+        };
+        let rows = replicas.replica_agreements(head.hash).await?.into_iter();
+        let holding = rows.filter(|(_, row)| head.anchor < row.expires_at);
+        self.confirmed = holding
+            .map(|(id, row)| (id, row.last_sync.map(|last| last.commitment)))
+            .collect();
+        self.status
+            .set_replicas(self.confirmed.keys().copied().collect());
+        Ok(())
+    }
+
     async fn compare(&mut self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {
         // Challenges first, even if the runtime lacks the other queries.
         let mut asked: BTreeMap<BucketId, Vec<Commitment>> = BTreeMap::new();
@@ -264,6 +311,11 @@ impl SignedRootWorker {
         if let Some(error) = &open.unreadable {
             self.stop_for_unreadable_challenge(error);
         }
+        // If they cannot be read, those that were last seen decide about challenges.
+        let confirmed = match looks_at_all || !open.challenges.is_empty() {
+            true => self.read_confirmed(head).await,
+            false => Ok(()),
+        };
         for challenge in open.challenges {
             let of_bucket = asked.entry(challenge.bucket_id).or_default();
             of_bucket.push(challenged_commitment(&challenge));
@@ -279,7 +331,11 @@ impl SignedRootWorker {
         if !looks_at_all {
             return Ok(());
         }
+        confirmed?;
         let mut signed = asked;
+        for (id, commitment) in &self.confirmed {
+            signed.entry(*id).or_default().extend(commitment);
+        }
         let mut held: BTreeSet<_> = self.chain.buckets(head.hash).await?.into_iter().collect();
         let provider = self.provider.clone();
         let gone = tokio::task::spawn_blocking(move || provider.buckets_with_tombstones());
@@ -324,10 +380,14 @@ impl SignedRootWorker {
             self.status.retain_only(|id| signed.contains_key(id));
         }
         for (id, on_chain) in signed {
-            let is_held = held.contains(&id);
+            let is_replica = self.confirmed.contains_key(&id);
+            let is_held = held.contains(&id) && !is_replica;
             let provider = self.provider.clone();
             let compared = tokio::task::spawn_blocking(move || {
-                let problem = compare_bucket(&provider, id, &on_chain)?;
+                let problem = match is_replica {
+                    true => compare_replica(&provider, id, &on_chain)?,
+                    false => compare_bucket(&provider, id, &on_chain)?,
+                };
                 match problem {
                     None if is_held && provider.has_tombstones(id)? => {
                         Ok(Some(SignedRootProblem::Released))

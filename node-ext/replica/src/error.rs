@@ -53,8 +53,9 @@ pub enum SyncFailure {
     },
     /// All leaves of this copy were pruned elsewhere, and leaves between them are gone.
     #[error(
-        "this copy ends before sequence {wanted}, at which the wanted tree starts: delete it, and \
-         a new one is made"
+        "this copy ends before sequence {wanted}, at which the wanted tree starts, and the leaves in \
+         between are gone. Keep it: what was confirmed of it can still be challenged, and nothing \
+         else answers that"
     )]
     LeftBehind {
         /// The start of the wanted tree.

@@ -4,7 +4,7 @@ use crate::store::{CopyState, Store, StoreError, in_bucket};
 use cairn_bucket::{Bucket, BucketConfig, NewLeaf, OpenError, RecordRootError, TreeStart};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::Subtree;
-use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, Sequence};
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use parking_lot::RwLock;
 use std::path::{Path, PathBuf};
 
@@ -131,7 +131,7 @@ impl Store for FolderStore {
         self.with(|bucket| in_bucket::put_node(bucket, hash, left, right))
     }
 
-    fn commit(&self, leaves: &[NewLeaf]) -> Result<Commitment, StoreError> {
-        self.with(|bucket| in_bucket::commit(bucket, leaves))
+    fn commit(&self, expected: LeafCount, leaves: &[NewLeaf]) -> Result<Commitment, StoreError> {
+        self.with(|bucket| in_bucket::commit(bucket, expected, leaves))
     }
 }

@@ -3,7 +3,7 @@
 use cairn_bucket::{Bucket, CommitError, IngestError, NewLeaf, PruneError, TreeStart};
 use cairn_engine::Durability;
 use cairn_primitives::chunk_tree::Subtree;
-use cairn_primitives::{Commitment, H256, HashingProfile, Sequence};
+use cairn_primitives::{Commitment, H256, HashingProfile, LeafCount, Sequence};
 
 /// An error of this provider's own copy. It ends the whole synchronisation: no peer can help.
 #[derive(Debug, thiserror::Error)]
@@ -72,14 +72,16 @@ pub trait Store: Send + Sync + 'static {
     /// Stores a node over children that are stored.
     fn put_node(&self, hash: H256, left: H256, right: H256) -> Result<(), StoreError>;
 
-    /// Commits leaves durably, without signing them.
-    fn commit(&self, leaves: &[NewLeaf]) -> Result<Commitment, StoreError>;
+    /// Commits leaves durably after the first `expected` ones, without signing them. An error if
+    /// the copy has another leaf count by then: an attempt that was abandoned may end late.
+    fn commit(&self, expected: LeafCount, leaves: &[NewLeaf]) -> Result<Commitment, StoreError>;
 }
 
 /// The methods of a store over an open bucket.
 pub mod in_bucket {
     use super::{
-        Bucket, Commitment, CopyState, Durability, H256, NewLeaf, Sequence, StoreError, Subtree,
+        Bucket, Commitment, CopyState, Durability, H256, LeafCount, NewLeaf, Sequence, StoreError,
+        Subtree,
     };
     use cairn_bucket::StateRef;
 
@@ -126,7 +128,12 @@ pub mod in_bucket {
     }
 
     /// Does [`Store::commit`](super::Store::commit).
-    pub fn commit(bucket: &Bucket, leaves: &[NewLeaf]) -> Result<Commitment, StoreError> {
-        Ok(bucket.commit(leaves, Durability::Synced)?.commitment)
+    pub fn commit(
+        bucket: &Bucket,
+        expected: LeafCount,
+        leaves: &[NewLeaf],
+    ) -> Result<Commitment, StoreError> {
+        let committed = bucket.commit_after(expected, leaves, Durability::Synced)?;
+        Ok(committed.commitment)
     }
 }

@@ -16,9 +16,10 @@ use crate::store::{CopyState, Store};
 use crate::target::{Target, walk};
 use cairn_bucket::{NewLeaf, TreeStart};
 use cairn_primitives::mmr::mountains;
-use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrLeaf};
+use cairn_primitives::{BucketId, Commitment, LeafCount, LeafIndex, MmrLeaf};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A bucket, and the state that its copy is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,9 @@ pub struct SyncLimits {
     pub requests_at_once: usize,
     /// Leaves that are fetched before they are committed: 64. An interruption loses no more.
     pub leaves_at_once: u64,
+    /// How long one peer may take, if there is a limit: then another one is asked. What was copied
+    /// stays.
+    pub time_per_peer: Option<Duration>,
 }
 
 impl Default for SyncLimits {
@@ -45,6 +49,7 @@ impl Default for SyncLimits {
         Self {
             requests_at_once: 4,
             leaves_at_once: 64,
+            time_per_peer: None,
         }
     }
 }
@@ -97,7 +102,7 @@ pub async fn sync(
             progress,
             done: &mut done,
         };
-        match work.run().await {
+        match work.run_in_time().await {
             Ok(()) => return Ok(done),
             Err(SyncError::Peer(error)) => {
                 tracing::warn!(
@@ -134,6 +139,14 @@ struct PeerSync<'s> {
 }
 
 impl PeerSync<'_> {
+    async fn run_in_time(&mut self) -> Result<(), SyncError> {
+        let Some(limit) = self.limits.time_per_peer else {
+            return self.run().await;
+        };
+        let done = tokio::time::timeout(limit, self.run()).await;
+        done.unwrap_or_else(|_| Err(PeerError::TooSlow("with all of it").into()))
+    }
+
     async fn run(&mut self) -> Result<(), SyncError> {
         let wanted = self.request.commitment;
         if self.is_there().await? {
@@ -161,7 +174,8 @@ impl PeerSync<'_> {
                     data_size: leaf.data_size,
                 })
                 .collect();
-            run_blocking(self.store, move |store| store.commit(&new)).await?;
+            let expected = LeafCount::new(next).ok_or(SyncError::Stopped)?;
+            run_blocking(self.store, move |store| store.commit(expected, &new)).await?;
             for leaf in &leaves {
                 self.done.leaves_added = self.done.leaves_added.saturating_add(1);
                 self.done.bytes_added = self.done.bytes_added.saturating_add(leaf.data_size);

@@ -82,6 +82,10 @@ pub(crate) struct RunArgs {
     /// Tip for an answer when its deadline is near, on top of the fee, in the chain's smallest unit
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     urgent_tip: u128,
+    /// Copy the buckets of which the account is a replica, and confirm that on chain: without it
+    /// they are not synchronised
+    #[arg(long)]
+    enable_replica_sync: bool,
     /// The provider's account: its public key in hex or SS58 [default: the only key in the base
     /// path]
     #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = account)]
@@ -241,6 +245,7 @@ async fn run_provider(
     let second = second.map(|url| client(url) as Arc<dyn ChainClient>);
     let parts = AssemblyParts {
         replicas: chain.clone(),
+        synchronises_replicas: args.enable_replica_sync,
         chain,
         second,
         provider: provider.clone(),

@@ -17,7 +17,7 @@ use cairn_keys::DurableCommitment;
 #[cfg(test)]
 use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
-use cairn_primitives::{Commitment, H256, LeafIndex, MmrLeaf};
+use cairn_primitives::{Commitment, H256, LeafCount, LeafIndex, MmrLeaf};
 use codec::Encode;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub struct Committed {
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) leaves: Vec<NewLeaf>,
+    /// The leaf count that the tree must have then, if the leaves are meant for one.
+    pub(super) expected: Option<LeafCount>,
     pub(super) durability: Durability,
     /// The time to record the commitment as signed, in milliseconds since the Unix epoch.
     pub(super) signed_ms: Option<u64>,
@@ -61,6 +63,7 @@ pub(super) type Outcome = Result<Committed, GroupError>;
 pub(super) enum GroupError {
     Exhausted,
     NothingToSign,
+    OtherCount { asked: LeafCount, have: LeafCount },
     Quota(OverQuota),
     Engine(EngineError),
     Poisoned(String),
@@ -81,7 +84,25 @@ impl Bucket {
         if leaves.is_empty() {
             return Err(CommitError::NoLeaves { bucket: self.id });
         }
-        self.enqueue(leaves, durability, None)
+        self.enqueue(leaves, None, durability, None)
+    }
+
+    /// Commits content as leaves that follow the first `expected` ones. The leaf count is compared
+    /// where nothing can come in between, so that of two such commits at once only one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::commit`]; [`CommitError::OtherCount`] if the tree has another leaf count.
+    pub fn commit_after(
+        &self,
+        expected: LeafCount,
+        leaves: &[NewLeaf],
+        durability: Durability,
+    ) -> Result<Committed, CommitError> {
+        if leaves.is_empty() {
+            return Err(CommitError::NoLeaves { bucket: self.id });
+        }
+        self.enqueue(leaves, Some(expected), durability, None)
     }
 
     /// Commits content as leaves and records the resulting commitment durably as signed, so
@@ -94,7 +115,7 @@ impl Bucket {
         &self,
         leaves: &[NewLeaf],
     ) -> Result<(Committed, DurableCommitment), CommitError> {
-        let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
+        let committed = self.enqueue(leaves, None, Durability::Synced, Some(now_ms()))?;
         // The batch with the record is durable, so the signature may exist.
         Ok((committed, durable_commitment(committed.commitment)))
     }
@@ -118,6 +139,7 @@ impl Bucket {
     fn enqueue(
         &self,
         leaves: &[NewLeaf],
+        expected: Option<LeafCount>,
         durability: Durability,
         signed_ms: Option<u64>,
     ) -> Result<Committed, CommitError> {
@@ -137,6 +159,7 @@ impl Bucket {
         self.flush_unlogged()?;
         let request = Request {
             leaves: leaves.to_vec(),
+            expected,
             durability,
             signed_ms,
         };
@@ -144,6 +167,11 @@ impl Bucket {
             .map_err(|error| match error {
                 GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
                 GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
+                GroupError::OtherCount { asked, have } => CommitError::OtherCount {
+                    bucket: self.id,
+                    asked,
+                    have,
+                },
                 GroupError::Quota(OverQuota { used, needed }) => CommitError::Quota {
                     bucket: self.id,
                     needed,
@@ -233,6 +261,10 @@ impl Bucket {
     /// Returns the tip after a request, and the records that it adds. Checks the quota;
     /// reads nothing from disk.
     fn advance(&self, tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
+        let have = tip.frontier.count();
+        if let Some(asked) = request.expected.filter(|asked| *asked != have) {
+            return Err(GroupError::OtherCount { asked, have });
+        }
         let (next, additions) = advance(tip, request)?;
         let leaves = u64::try_from(request.leaves.len()).unwrap_or(u64::MAX);
         match self

@@ -2,12 +2,13 @@
 //! roots come from a replay of all of them.
 
 use super::*;
-use crate::error::{CommitError, IngestError};
-use cairn_engine::FaultKind;
+use crate::error::{CommitError, CreateError, IngestError};
+use cairn_engine::{Durability, FaultKind};
 use cairn_keys::{Gate, Permit, Signer, SigningFacts};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher, ShapeError, padding};
 use cairn_primitives::{ChunkIndex, LeafCount, Position, mmr, verify};
+use codec::Encode;
 use sp_keystore::Keystore;
 use std::collections::HashMap;
 use tempfile::TempDir;

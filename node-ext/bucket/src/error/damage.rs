@@ -85,6 +85,7 @@ impl IndicatesDamage for CommitError {
             Self::Engine(error) => error.indicates_damage(),
             Self::NoLeaves { .. }
             | Self::NothingToSign { .. }
+            | Self::OtherCount { .. }
             | Self::UnknownDataRoot { .. }
             | Self::SizeMismatch { .. }
             | Self::NotADataRoot { .. }

@@ -74,21 +74,29 @@ pub(super) fn restore_from_source(
         lost,
         source,
         written: 0,
+        restored: HashSet::new(),
     };
+    let shapes = lost.node_shapes.iter();
+    let mut nodes: Vec<_> = shapes
+        .filter(|(hash, _)| lost.nodes.contains(*hash))
+        .map(|(hash, shape)| (*hash, *shape))
+        .collect();
+    // What is lost under another lost node comes before it.
+    nodes.sort_by_key(|(_, shape)| shape.height());
+    restoring.restore_trees(&nodes)?;
     let mut chunks: HashMap<H256, Subtree> = HashMap::new();
-    for (hash, shape) in &lost.node_shapes {
-        if lost.nodes.contains(hash) {
-            restoring.restore_tree(*hash, *shape, &mut chunks)?;
-        }
-    }
     for hash in &lost.chunks {
-        // The longest that it can be, unless a node says its length.
+        // The longest that it can be: no node says its length.
         let longest = Subtree::chunk(cairn_primitives::chunk_tree::CHUNK_BYTES);
-        if let Ok(longest) = longest {
-            chunks.entry(*hash).or_insert(longest);
+        if let Ok(longest) = longest
+            && !restoring.restored.contains(&(*hash, true))
+        {
+            chunks.insert(*hash, longest);
         }
     }
     restoring.restore_chunks(chunks)?;
+    // Those above chunks that were missing until now.
+    restoring.restore_trees(&nodes)?;
     Ok(restoring.written)
 }
 
@@ -97,17 +105,25 @@ struct Restoring<'r> {
     lost: &'r LostContent,
     source: &'r mut dyn ContentSource,
     written: u64,
+    /// The records that were written: the hash, and true for a chunk.
+    restored: HashSet<(H256, bool)>,
 }
 
 impl Restoring<'_> {
-    /// Restores a lost node, and the nodes under it that are missing. Adds the missing chunks
-    /// under it to `chunks`. Writes nothing unless all nodes were found.
-    fn restore_tree(
-        &mut self,
-        root: H256,
-        shape: Subtree,
-        chunks: &mut HashMap<H256, Subtree>,
-    ) -> Result<(), FromSourceError> {
+    /// Restores lost nodes that are not restored yet.
+    fn restore_trees(&mut self, nodes: &[(H256, Subtree)]) -> Result<(), FromSourceError> {
+        for (hash, shape) in nodes {
+            if !self.restored.contains(&(*hash, false)) {
+                self.restore_tree(*hash, *shape)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores a lost node with everything under it that is missing. Writes no node unless all
+    /// nodes were found, and none before everything under it is here: a commit of its content
+    /// relies on that (I1).
+    fn restore_tree(&mut self, root: H256, shape: Subtree) -> Result<(), FromSourceError> {
         let mut found: Vec<(H256, InteriorValue)> = Vec::new();
         let mut level = HashMap::from([(root, shape)]);
         let mut missing_chunks = HashMap::new();
@@ -133,17 +149,78 @@ impl Restoring<'_> {
             }
             level = below;
         }
-        // Children first, so that an interruption leaves complete subtrees.
+        missing_chunks.retain(|hash, _| !self.restored.contains(&(*hash, true)));
+        let fetched = self.restore_chunks(missing_chunks);
+        // Chunks that came before an error complete what they complete.
+        self.write_complete(found)?;
+        fetched
+    }
+
+    /// Writes the nodes under which everything is held, children first.
+    fn write_complete(&mut self, mut found: Vec<(H256, InteriorValue)>) -> Result<(), EngineError> {
         found.sort_by_key(|(_, value)| value.subtree.height());
         let mut batch = self.engine.batch();
+        let before = self.written;
+        let mut known = HashMap::new();
         for (hash, value) in &found {
+            let children = self.children(value);
+            let is_complete =
+                |(child, shape): &(H256, Subtree)| self.is_complete(child, *shape, &mut known);
+            if !children.iter().all(is_complete) {
+                continue;
+            }
             let key = layout::interior_key(hash);
             batch.put(Family::Content, key, &value.to_bytes());
+            self.restored.insert((*hash, false));
             self.written = self.written.saturating_add(1);
         }
-        self.engine.write(batch, Durability::Synced)?;
-        chunks.extend(missing_chunks);
-        Ok(())
+        match self.written == before {
+            true => Ok(()),
+            false => self.engine.write(batch, Durability::Synced),
+        }
+    }
+
+    /// Returns whether everything under a hash is held. `known` has the answers for nodes that were
+    /// looked at before.
+    fn is_complete(&self, hash: &H256, shape: Subtree, known: &mut HashMap<H256, bool>) -> bool {
+        let is_chunk = shape.height() == 0;
+        if self.restored.contains(&(*hash, is_chunk)) {
+            return true;
+        }
+        if is_chunk || !self.is_held(hash, shape) {
+            return is_chunk && self.is_held(hash, shape);
+        }
+        if let Some(known) = known.get(hash) {
+            return *known;
+        }
+        // As deep as a tree is high.
+        let children = self.node(hash).map(|value| self.children(&value));
+        let is_complete = children.is_some_and(|children| {
+            let mut children = children.iter();
+            children.all(|(child, shape)| self.is_complete(child, *shape, known))
+        });
+        known.insert(*hash, is_complete);
+        is_complete
+    }
+
+    fn node(&self, hash: &H256) -> Option<InteriorValue> {
+        let value = self
+            .engine
+            .get_uncached(Family::Content, &layout::interior_key(hash));
+        InteriorValue::parse(&value.ok().flatten()?)
+    }
+
+    /// Returns the children of a node, without padding.
+    fn children(&self, value: &InteriorValue) -> Vec<(H256, Subtree)> {
+        let Some((left, right)) = shapes::child_shapes(value.subtree) else {
+            return Vec::new();
+        };
+        let pad = padding(self.lost.profile, left.height());
+        let children = [(value.left, Some(left)), (value.right, right)];
+        let content = children.into_iter().filter(|(child, _)| *child != pad);
+        content
+            .filter_map(|(child, shape)| Some((child, shape?)))
+            .collect()
     }
 
     fn ask_nodes(
@@ -181,39 +258,26 @@ impl Restoring<'_> {
         nodes: &mut HashMap<H256, Subtree>,
         chunks: &mut HashMap<H256, Subtree>,
     ) {
-        let Some((left, right)) = shapes::child_shapes(value.subtree) else {
-            return;
-        };
-        let pad = padding(self.lost.profile, left.height());
-        let children = [(value.left, Some(left)), (value.right, right)];
-        for (child, shape) in children {
-            let Some(shape) = shape.filter(|_| child != pad) else {
-                continue;
-            };
-            if self.is_held(&child, shape) {
+        for (child, shape) in self.children(value) {
+            let is_chunk = shape.height() == 0;
+            if self.restored.contains(&(child, is_chunk)) || self.is_held(&child, shape) {
                 continue;
             }
-            match shape.height() {
-                0 => chunks.insert(child, shape),
-                _ => nodes.insert(child, shape),
+            match is_chunk {
+                true => chunks.insert(child, shape),
+                false => nodes.insert(child, shape),
             };
         }
     }
 
     fn is_held(&self, hash: &H256, shape: Subtree) -> bool {
-        let get = |key| {
-            self.engine
-                .get_uncached(Family::Content, key)
-                .ok()
-                .flatten()
-        };
         if shape.height() == 0 {
-            return !self.lost.chunks.contains(hash)
-                && get(&layout::chunk_length_key(hash)).is_some();
+            let key = layout::chunk_length_key(hash);
+            let length = self.engine.get_uncached(Family::Content, &key);
+            return !self.lost.chunks.contains(hash) && length.is_ok_and(|length| length.is_some());
         }
-        let value = get(&layout::interior_key(hash));
-        let value = value.and_then(|value| InteriorValue::parse(&value));
-        !self.lost.nodes.contains(hash) && value.is_some_and(|value| value.subtree == shape)
+        !self.lost.nodes.contains(hash)
+            && self.node(hash).is_some_and(|value| value.subtree == shape)
     }
 
     fn restore_chunks(&mut self, chunks: HashMap<H256, Subtree>) -> Result<(), FromSourceError> {
@@ -235,6 +299,8 @@ impl Restoring<'_> {
                 self.engine.write(batch, Durability::Synced)?;
                 let more = u64::try_from(put.len()).unwrap_or(u64::MAX);
                 self.written = self.written.saturating_add(more);
+                self.restored
+                    .extend(put.into_iter().map(|hash| (hash, true)));
             }
             fetched?;
         }

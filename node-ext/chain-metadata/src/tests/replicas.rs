@@ -3,9 +3,9 @@
 use super::*;
 use crate::testing::PALLET_INDEX;
 use crate::tests::rows::agreement_key;
-use cairn_chain::{ReplicaAgreement, Submission, SyncConfirmation, SyncVerdict};
+use cairn_chain::{LastSync, ReplicaAgreement, Submission, SyncConfirmation, SyncVerdict};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
 use codec::{Compact, Encode};
 
 const FUNCTION: &str = "DryRunApi_dry_run_call";
@@ -39,13 +39,24 @@ async fn a_replica_is_read_with_its_last_confirmation() {
         let read = state(&node)
             .replica_agreements(node.best_hash(), OURS)
             .await;
+        let confirmed = match options.is_deployed {
+            true => LastSync::of_root(H256(ROOT), 33),
+            false => LastSync {
+                commitment: Commitment {
+                    mmr_root: H256(ROOT),
+                    start_seq: Sequence(4),
+                    leaf_count: LeafCount::new(6).unwrap(),
+                },
+                block: 33,
+            },
+        };
         let expected = ReplicaAgreement {
             max_bytes: 64,
             expires_at: 50,
             sync_balance: 7,
             sync_price: 3,
             min_sync_interval: 5,
-            last_sync: Some((H256(ROOT), 33)),
+            last_sync: Some(confirmed),
         };
         assert_eq!(read.unwrap(), [(BucketId(9), expected)]);
     }
@@ -73,7 +84,18 @@ async fn a_confirmation_is_judged_by_the_chain() {
         vec![0],
     ]
     .concat();
+    // Another pallet, as when the owner cannot pay.
+    let other = [
+        vec![0, 1, 0, 3, 99, 7, 0, 0, 0],
+        Compact(0_u32).encode(),
+        vec![0],
+    ]
+    .concat();
     for (result, expected) in [
+        (
+            other,
+            SyncVerdict::Refused("error 7 of pallet 99".to_owned()),
+        ),
         (accepted, SyncVerdict::Accepted),
         (
             refused,

@@ -63,6 +63,16 @@ impl AgreementRecord {
     }
 }
 
+/// Returns whether a bucket was last seen with an agreement as a replica that held.
+pub(crate) fn was_replica(index: &Index, id: BucketId) -> bool {
+    let row = index.duty(DutyKind::Agreement, &id.0.to_be_bytes());
+    let record = row
+        .ok()
+        .flatten()
+        .and_then(|row| AgreementRecord::parse(&row));
+    record.is_some_and(|record| record.agreement.is_replica && !record.has_ended)
+}
+
 /// All records.
 #[derive(Debug, Default)]
 pub(super) struct AgreementRecords {

@@ -15,7 +15,7 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 pub enum AgreementState {
     /// It holds, and its bucket takes content.
     Active,
-    /// It holds for a replica. Replicas are not synced, and no bucket is made for them.
+    /// It holds for a replica, whose bucket is left to the replica worker.
     Replica,
     /// It has ended. Its bucket takes no new content, and is proven from as before.
     Ended,
@@ -117,6 +117,14 @@ impl AgreementStatus {
         let seen = self.seen.lock();
         let all = seen.reports.iter();
         all.map(|(id, one)| (*id, one.clone())).collect()
+    }
+
+    /// Returns whether the account is a replica of a bucket, as of the last pass; `None` if that
+    /// saw no agreement for it.
+    pub(crate) fn is_replica(&self, bucket: BucketId) -> Option<bool> {
+        let seen = self.seen.lock();
+        let report = seen.reports.get(&bucket)?;
+        Some(report.state == AgreementState::Replica)
     }
 
     /// Returns the agreements that hold and are not served, with the reasons.

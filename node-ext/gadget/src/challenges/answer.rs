@@ -193,6 +193,14 @@ pub(super) fn from_chain_error(error: ChainError) -> JobError {
     }
 }
 
+/// Returns whether a challenge tells the root alone, as of what a replica has confirmed where the
+/// chain keeps no more of that: its start and its leaf count are then 0, or it has no leaf count.
+/// The chain verifies an answer by the root in any case.
+pub(super) fn tells_root_alone(challenge: &OpenChallenge) -> bool {
+    let has_count = challenge.leaf_count.is_some_and(|count| count.get() > 0);
+    challenge.start_seq.0 == 0 && !has_count
+}
+
 /// Returns the response if the proof is the one that this very challenge asks for; otherwise the
 /// reason why it is not.
 ///
@@ -215,11 +223,14 @@ fn check_proof_of(
     limits: &Limits,
 ) -> Result<ChallengeResponse, String> {
     let signed_root = answer.commitment();
+    let is_of_its_tree = || {
+        signed_root.start_seq == challenge.start_seq
+            && challenge
+                .leaf_count
+                .is_none_or(|count| count == signed_root.leaf_count)
+    };
     let is_the_asked_one = signed_root.mmr_root == challenge.mmr_root
-        && signed_root.start_seq == challenge.start_seq
-        && challenge
-            .leaf_count
-            .is_none_or(|count| count == signed_root.leaf_count);
+        && (tells_root_alone(challenge) || is_of_its_tree());
     if !is_the_asked_one {
         return Err(format!(
             "the proof is for {} leaves from sequence {} under {:?}, but the challenge is of \

@@ -1,11 +1,11 @@
 //! Makes proofs from a provider's buckets on blocking threads.
 
-use super::answer::Prover;
+use super::answer::{Prover, tells_root_alone};
 use super::no_proof::NoProof;
 use async_trait::async_trait;
 use cairn_bucket::{AuthorisedDeletion, Bucket, ProveError, StateRef};
 use cairn_primitives::onchain::OpenChallenge;
-use cairn_primitives::{Answer, BucketId};
+use cairn_primitives::{Answer, BucketId, H256, Sequence};
 use cairn_provider::{LeaseRequest, Provider, ProviderError};
 use std::sync::Arc;
 
@@ -36,17 +36,19 @@ impl ProviderProver {
 impl Prover for ProviderProver {
     async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
         let (id, location) = (challenge.bucket_id, challenge.location);
-        let at = state_of(challenge);
+        let asked = AskedState::of(challenge);
         // Quarantine stops writes only; a proof is still tried, and verified as usual.
-        self.run_blocking(move |provider| provider.answer(id, at, location))
+        self.run_blocking(move |provider| asked.answer(|at| provider.answer(id, at, location)))
             .await
     }
 
     async fn prove_another_leaf(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
         let (id, location) = (challenge.bucket_id, challenge.location);
-        let at = state_of(challenge);
-        self.run_blocking(move |provider| provider.answer_unbound(id, at, location))
-            .await
+        let asked = AskedState::of(challenge);
+        self.run_blocking(move |provider| {
+            asked.answer(|at| provider.answer_unbound(id, at, location))
+        })
+        .await
     }
 
     async fn deletions(&self, bucket: BucketId) -> Vec<AuthorisedDeletion> {
@@ -61,10 +63,37 @@ impl Prover for ProviderProver {
     }
 }
 
-const fn state_of(challenge: &OpenChallenge) -> StateRef {
-    StateRef::RootOf {
-        root: challenge.mmr_root,
-        tree: challenge.start_seq,
+/// The state that a challenge asks for.
+#[derive(Clone, Copy)]
+struct AskedState {
+    root: H256,
+    tree: Sequence,
+    tells_root_alone: bool,
+}
+
+impl AskedState {
+    fn of(challenge: &OpenChallenge) -> Self {
+        Self {
+            root: challenge.mmr_root,
+            tree: challenge.start_seq,
+            tells_root_alone: tells_root_alone(challenge),
+        }
+    }
+
+    /// Answers from the tree that the challenge names. If that has no such root and the challenge
+    /// tells the root alone, answers from whichever tree has it: a replica's confirmation may be of
+    /// a tree that starts anywhere.
+    fn answer(
+        self,
+        answer: impl Fn(StateRef) -> Result<Answer, ProviderError>,
+    ) -> Result<Answer, ProviderError> {
+        let (root, tree) = (self.root, self.tree);
+        match answer(StateRef::RootOf { root, tree }) {
+            Err(
+                ProviderError::Prove(ProveError::UnknownRoot { .. }) | ProviderError::Behind { .. },
+            ) if self.tells_root_alone => answer(StateRef::Root(root)),
+            answered => answered,
+        }
     }
 }
 

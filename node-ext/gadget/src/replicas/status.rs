@@ -26,6 +26,8 @@ pub struct ReplicaStatistics {
     pub synced: u64,
     /// Those whose last attempt failed.
     pub failing: u64,
+    /// Those whose last confirmation cannot be proven here.
+    pub missing: u64,
     /// Those for which nobody pays.
     pub unpaid: u64,
     /// Buckets that are being copied now.
@@ -92,6 +94,7 @@ impl ReplicaStatus {
             agreements: count(|state| *state != ReplicaState::Ended),
             synced: count(|state| *state == ReplicaState::Synced),
             failing: count(|state| matches!(state, ReplicaState::Failed(_))),
+            missing: count(|state| *state == ReplicaState::Missing),
             unpaid: count(|state| matches!(state, ReplicaState::Unpaid { .. })),
             syncing: u64::try_from(seen.syncing.len()).unwrap_or(u64::MAX),
             ..seen.counts
@@ -126,6 +129,19 @@ impl ReplicaStatus {
                 ReplicaState::Failed(reason) => {
                     tracing::warn!(%bucket, reason, "a replica could not be synchronised");
                 }
+                ReplicaState::Waiting(reason) => {
+                    tracing::info!(%bucket, reason, "a replica is copied and not confirmed yet");
+                }
+                ReplicaState::Missing => tracing::error!(
+                    %bucket,
+                    "WHAT THIS REPLICA HAS CONFIRMED IS MISSING HERE: a challenge of it costs the \
+                     stake. It is copied again if replicas are synchronised"
+                ),
+                ReplicaState::Off => tracing::warn!(
+                    %bucket,
+                    "the account has an agreement as a replica, and replicas are not synchronised: \
+                     `--enable-replica-sync` switches that on"
+                ),
                 ReplicaState::Unpaid { price, balance } => tracing::warn!(
                     %bucket, price, balance,
                     "nobody pays for a replica: its owner has to top up its sync balance"
@@ -141,7 +157,7 @@ impl ReplicaStatus {
     ///
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
-        let gauges: [MetricSpec<ReplicaStatistics>; 9] = [
+        let gauges: [MetricSpec<ReplicaStatistics>; 10] = [
             ("agreements", "Agreements as a replica that hold", |s| {
                 s.agreements
             }),
@@ -153,6 +169,11 @@ impl ReplicaStatus {
             ("failing", "Replicas whose last attempt failed", |s| {
                 s.failing
             }),
+            (
+                "missing",
+                "Replicas whose last confirmation cannot be proven here",
+                |s| s.missing,
+            ),
             ("unpaid", "Replicas for which nobody pays", |s| s.unpaid),
             ("syncing", "Buckets that are being copied", |s| s.syncing),
             ("copied_leaves", "Leaves copied since the start", |s| {

@@ -4,7 +4,7 @@
 use cairn_bucket::{Bucket, BucketConfig, CommitError, IndicatesDamage, NewLeaf, TreeStart};
 use cairn_engine::Durability;
 use cairn_primitives::chunk_tree::Subtree;
-use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, Sequence};
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use cairn_provider::{BucketStatus, LeaseRequest, Provider, ProviderError};
 use cairn_replica::{CopyState, Store, StoreError, in_bucket};
 use std::convert::Infallible;
@@ -106,8 +106,8 @@ impl Store for ProviderStore {
         self.run(LeaseRequest::write(), put)
     }
 
-    fn commit(&self, leaves: &[NewLeaf]) -> Result<Commitment, StoreError> {
-        let commit = |bucket: &Bucket| bucket.commit(leaves, Durability::Synced);
+    fn commit(&self, expected: LeafCount, leaves: &[NewLeaf]) -> Result<Commitment, StoreError> {
+        let commit = |bucket: &Bucket| bucket.commit_after(expected, leaves, Durability::Synced);
         let committed = self.run(LeaseRequest::write(), commit)?;
         Ok(committed.commitment)
     }

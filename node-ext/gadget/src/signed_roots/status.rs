@@ -3,7 +3,7 @@
 use cairn_primitives::{BucketId, Commitment};
 use cairn_provider::{MetricGroup, MetricSpec, missing_root_reason};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
@@ -56,6 +56,8 @@ pub struct SignedRootStatus {
     problems: Mutex<BTreeMap<BucketId, SignedRootProblem>>,
     /// The buckets whose rows on chain cannot be read, with the reasons.
     unreadable: Mutex<BTreeMap<BucketId, String>>,
+    /// The buckets of which the account is a replica.
+    replicas: Mutex<BTreeSet<BucketId>>,
 }
 
 impl SignedRootStatus {
@@ -76,6 +78,15 @@ impl SignedRootStatus {
             .iter()
             .map(|(id, reason)| (*id, reason.clone()))
             .collect()
+    }
+
+    /// Returns whether the account is a replica of a bucket, as of the last comparison.
+    pub(crate) fn is_replica(&self, bucket: BucketId) -> bool {
+        self.replicas.lock().contains(&bucket)
+    }
+
+    pub(super) fn set_replicas(&self, replicas: BTreeSet<BucketId>) {
+        *self.replicas.lock() = replicas;
     }
 
     /// Returns true if all buckets were compared with the chain since the start, except those

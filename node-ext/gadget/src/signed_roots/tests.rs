@@ -12,6 +12,7 @@ use cairn_testing::{LIMITS, NewChallenge};
 use std::path::Path;
 use substrate_prometheus_endpoint::Registry;
 
+mod replicas;
 mod unreadable;
 
 fn network() -> Network {

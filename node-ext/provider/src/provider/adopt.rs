@@ -2,6 +2,7 @@
 
 use super::{Provider, ProviderError};
 use cairn_bucket::{CreateError, move_durably};
+use cairn_engine::SharedResources;
 use cairn_engine::layout::{HEALING_DIR, bucket_dir_name};
 use cairn_fs::{FileError, create_dir_durably};
 use cairn_primitives::BucketId;
@@ -47,6 +48,11 @@ impl Provider {
         }
         index_writer.write_pending();
         Ok(index_writer.quarantine_reason(id))
+    }
+
+    /// Returns the resources that a lost bucket is rebuilt with: those of the other buckets.
+    pub fn healing_resources(&self) -> SharedResources {
+        self.inner.pool.store().resources.clone()
     }
 
     /// Returns the folder in which a lost bucket is rebuilt, after making the folder around it.

@@ -37,12 +37,46 @@ impl KnownSignature {
     }
 }
 
+/// Returns whether the chain tells the root of a commitment alone, as of what a replica has
+/// confirmed where it keeps no more of that: the start and the leaf count are then 0.
+fn tells_root_alone(commitment: &Commitment) -> bool {
+    commitment.leaf_count.get() == 0 && commitment.start_seq.0 == 0
+}
+
+/// Completes a commitment of which the chain tells the root alone, by the tree that has this root
+/// here. Returns others, and those whose root is nowhere, as they are.
+fn completed(bucket: &Bucket, commitment: &Commitment) -> Commitment {
+    let (root, tree) = (commitment.mmr_root, commitment.start_seq);
+    let is_recorded = || matches!(bucket.signed_leaf_count(tree, &root), Ok(Some(_)));
+    if !tells_root_alone(commitment) || is_recorded() {
+        return *commitment;
+    }
+    let found = bucket.view(StateRef::Root(root));
+    let found = found.and_then(|view| view.commitment());
+    found.unwrap_or(*commitment)
+}
+
+/// Returns whether a commitment that cannot be proven was given up on purpose.
+fn has_tombstone(bucket: &Bucket, commitment: &Commitment) -> Result<bool, ProveError> {
+    let (root, tree) = (commitment.mmr_root, commitment.start_seq);
+    if !tells_root_alone(commitment) {
+        return Ok(bucket.tombstone_of(tree, root)?.is_some());
+    }
+    for tombstone in bucket.tombstones()? {
+        if tombstone?.commitment.mmr_root == root {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Returns whether a bucket can prove a signed commitment. The inner error is the reason
 /// if its tree is missing or damaged.
 fn is_provable(
     bucket: &Bucket,
     commitment: &Commitment,
 ) -> Result<Result<bool, ProveError>, ProveError> {
+    let commitment = completed(bucket, commitment);
     let (root, tree) = (commitment.mmr_root, commitment.start_seq);
     let asked = commitment.leaf_count;
     let counted = bucket.signed_leaf_count(tree, &root)?;
@@ -128,17 +162,17 @@ impl Provider {
             }
             Err(error) => return Err(error),
         };
-        let provable = lease.run(|bucket| is_provable(bucket, commitment))?;
+        let commitment = lease.run(|bucket| Ok::<_, ProveError>(completed(bucket, commitment)))?;
+        let provable = lease.run(|bucket| is_provable(bucket, &commitment))?;
         if lease.run(|_| provable).unwrap_or(false) {
             return Ok(SignedRootState::Provable);
         }
-        let gone = lease.run(|bucket| bucket.tombstone_of(tree, root))?;
-        if gone.is_some() {
+        if lease.run(|bucket| has_tombstone(bucket, &commitment))? {
             return let_go(true);
         }
         let at = StateRef::LeafCount(commitment.leaf_count);
         let there = || lease.run(|bucket| bucket.view(at)?.commitment());
-        let is_there = || there().is_ok_and(|found| found == *commitment);
+        let is_there = || there().is_ok_and(|found| found == commitment);
         if commitment.leaf_count.get() == 0 || !is_there() {
             return let_go(false);
         }
@@ -150,7 +184,7 @@ impl Provider {
              recorded as signed; it is now"
         );
         let lease = self.blocking_lease(id, LeaseRequest::write())?;
-        match lease.run(|bucket| bucket.record_signed_root(*commitment)) {
+        match lease.run(|bucket| bucket.record_signed_root(commitment)) {
             Ok(_) => Ok(SignedRootState::Provable),
             Err(error) => {
                 tracing::error!(bucket = %id, %error, "a signed root could not be recorded");

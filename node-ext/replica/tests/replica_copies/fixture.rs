@@ -306,6 +306,7 @@ pub(crate) async fn sync_store(
     let limits = SyncLimits {
         requests_at_once: 2,
         leaves_at_once: 2,
+        ..SyncLimits::default()
     };
     sync(store, peers, request, limits, &|_| {}).await
 }

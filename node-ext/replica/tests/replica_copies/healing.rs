@@ -2,7 +2,8 @@
 
 use crate::fixture::{FAULTS, FaultKind, ID, Source};
 use cairn_bucket::{
-    Bucket, RepairError, RepairReport, RepairSources, StateRef, child_shapes, fsck, repair_from,
+    Bucket, CommitError, ContentSource, ContentSourceError, FoundContent, NewLeaf, RepairError,
+    RepairReport, RepairSources, StateRef, WantedContent, child_shapes, fsck, repair_from,
     shape_of_content,
 };
 use cairn_engine::{
@@ -160,6 +161,54 @@ fn peers_that_lie_heal_nothing_and_harm_nothing() {
         assert!(healed.after.is_clean(), "{fault:?}: {:?}", healed.after);
         damaged.check_is_whole();
     }
+}
+
+/// A source that has lost all chunks itself.
+struct NodesAlone<'b>(&'b Bucket);
+
+impl ContentSource for NodesAlone<'_> {
+    fn fetch(
+        &mut self,
+        wanted: &[WantedContent],
+        take: &mut dyn FnMut(H256, FoundContent) -> bool,
+    ) -> Result<(), ContentSourceError> {
+        for one in wanted.iter().filter(|one| one.shape.height() > 0) {
+            let (left, right) = self.0.children_of(&one.hash).unwrap().unwrap();
+            assert!(take(one.hash, FoundContent::Node(left, right)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_node_is_not_restored_over_chunks_that_are_missing() {
+    let runtime = Runtime::new().unwrap();
+    let damaged = Damaged::new(damage);
+    let source = damaged.source.bucket.clone();
+    let mut nodes = NodesAlone(&source);
+    let sources = RepairSources {
+        files: &[],
+        source: Some(&mut nodes),
+    };
+    let shared = SharedResources::default();
+    repair_from(&damaged.path, ID, sources, &shared, &mut |_| {}).unwrap();
+    // A commit of the same content is refused, since it is not all here.
+    let leaf = source.view(StateRef::Newest).unwrap().leaf(LeafIndex(2));
+    let leaf = leaf.unwrap();
+    let half = Bucket::open(&damaged.path, Access::ReadWrite, &shared).unwrap();
+    let again = NewLeaf {
+        data_root: leaf.data_root,
+        data_size: leaf.data_size,
+    };
+    let refused = half.commit(&[again], Durability::Synced).unwrap_err();
+    assert!(
+        matches!(refused, CommitError::UnknownDataRoot { .. }),
+        "{refused}"
+    );
+    drop(half);
+    let healed = damaged.repair(&runtime, vec![damaged.source.peer(None)]);
+    assert!(healed.after.is_clean(), "{:?}", healed.after);
+    damaged.check_is_whole();
 }
 
 #[test]

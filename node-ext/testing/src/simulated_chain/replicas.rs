@@ -5,7 +5,7 @@ use super::client::SimulatedClient;
 use super::pallet::{Pallet, is_valid_signature};
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainError, ReplicaAgreement, ReplicaClient, SyncConfirmation, SyncRoots, SyncVerdict,
+    ChainError, LastSync, ReplicaAgreement, ReplicaClient, SyncConfirmation, SyncRoots, SyncVerdict,
 };
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
@@ -27,33 +27,41 @@ impl Pallet {
             .buckets
             .get(&confirmation.bucket)
             .ok_or("BucketNotFound")?;
+        let current = bucket.snapshot.as_ref().map(|last| last.commitment);
         let known: Vec<Option<H256>> = {
-            let current = bucket
-                .snapshot
-                .as_ref()
-                .map(|last| last.commitment.mmr_root);
+            let root = current.map(|commitment| commitment.mmr_root);
             let primes = cairn_primitives::checkpoint::REPLICA_PRIMES.into_iter();
             let historical = primes.map(|prime| {
                 let mut roots = bucket.historical_roots.iter();
                 roots.find(|(of, ..)| *of == prime).map(|(.., root)| *root)
             });
-            std::iter::once(current).chain(historical).collect()
+            std::iter::once(root).chain(historical).collect()
         };
         let anchor = self.anchor;
         let key = (confirmation.bucket, by.0);
         let row = self.replica_terms.get_mut(&key).ok_or("NotReplica")?;
-        if let Some((_, block)) = row.last_sync
-            && anchor < block.saturating_add(row.min_sync_interval)
+        if let Some(last) = row.last_sync
+            && anchor < last.block.saturating_add(row.min_sync_interval)
         {
             return Err("SyncTooFrequent");
         }
         let root = matching(&known, &confirmation.roots).ok_or("InvalidSyncRoot")?;
-        if row.last_sync.is_some_and(|(last, _)| last == root) {
+        if row
+            .last_sync
+            .is_some_and(|last| last.commitment.mmr_root == root)
+        {
             return Err("InvalidSyncRoot");
         }
         let left = row.sync_balance.checked_sub(row.sync_price);
         row.sync_balance = left.ok_or("InsufficientSyncBalance")?;
-        row.last_sync = Some((root, anchor));
+        row.last_sync = Some(match current {
+            Some(commitment) if commitment.mmr_root == root => LastSync {
+                commitment,
+                block: anchor,
+            },
+            // The range of a historical root is not known.
+            _ => LastSync::of_root(root, anchor),
+        });
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use cairn_replica::{
     FolderStore, HealingPeers, HttpPeer, HttpPeerLimits, Peer, SyncLimits, SyncRequest, sync,
 };
 use clap::Args;
+use futures::StreamExt;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -52,9 +53,14 @@ impl LostBucketArgs {
         self.chain.is_some() || self.root.is_some()
     }
 
-    fn commitment(&self, runtime: &Runtime, id: BucketId) -> Result<Commitment, Failure> {
+    fn commitment(
+        &self,
+        runtime: &Runtime,
+        own_chain: Option<H256>,
+        id: BucketId,
+    ) -> Result<Commitment, Failure> {
         if let Some(url) = &self.chain {
-            return runtime.block_on(last_checkpoint(url, id));
+            return runtime.block_on(last_checkpoint(url, own_chain, id));
         }
         let leaves = self.leaves.and_then(LeafCount::new);
         let (Some(mmr_root), Some(leaf_count)) = (self.root, leaves) else {
@@ -69,12 +75,27 @@ impl LostBucketArgs {
     }
 }
 
-/// Returns the commitment of a bucket's last checkpoint.
-async fn last_checkpoint(url: &str, id: BucketId) -> Result<Commitment, Failure> {
+/// Returns the commitment of a bucket's last checkpoint that is final, on the chain that the base
+/// path belongs to: another one, or a fork, may have anything under the same id.
+async fn last_checkpoint(
+    url: &str,
+    own_chain: Option<H256>,
+    id: BucketId,
+) -> Result<Commitment, Failure> {
     // Only read: the account does not matter.
-    let client = RpcChainClient::watching(RpcNode::new(url), AccountId([0; 32]));
-    let best = client.best_head().await?;
-    let info = client.bucket(best.hash, id).await?;
+    let node = RpcNode::new(url).expecting(own_chain);
+    let client = RpcChainClient::watching(node, AccountId([0; 32]));
+    let found = client.genesis().await?;
+    if let Some(expected) = own_chain.filter(|expected| *expected != found) {
+        return Err(Failure::Refused(format!(
+            "{url} is of the chain with the genesis {}, and the base path belongs to {}",
+            to_hex(found),
+            to_hex(expected)
+        )));
+    }
+    let head = client.finalized_heads().await?.next().await;
+    let lost = || Failure::Failed(format!("{url} tells no finalized block"));
+    let info = client.bucket(head.ok_or_else(lost)?.hash, id).await?;
     let snapshot = info.and_then(|info| info.snapshot);
     snapshot
         .map(|snapshot| snapshot.commitment)
@@ -178,8 +199,8 @@ pub(super) fn rebuild(
              as a whole only after its folder was moved away"
         )));
     }
-    let commitment = args.commitment(&peers.runtime, id)?;
     let provider = open_provider(base)?;
+    let commitment = args.commitment(&peers.runtime, provider.own_genesis(), id)?;
     let path = provider.healing_path(id).map_err(BasePathError::from)?;
     let config = BucketConfig {
         profile: args.hashing.into(),

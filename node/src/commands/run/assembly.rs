@@ -22,6 +22,8 @@ pub(super) struct AssemblyParts {
     pub(super) chain: Arc<dyn ChainClient>,
     /// The chain as a replica asks it.
     pub(super) replicas: Arc<dyn ReplicaClient>,
+    /// True if replicas are copied and confirmed.
+    pub(super) synchronises_replicas: bool,
     /// A second node that must confirm each challenge before it is answered.
     pub(super) second: Option<Arc<dyn ChainClient>>,
     pub(super) provider: Arc<Provider>,
@@ -61,7 +63,10 @@ pub(super) fn assemble(parts: AssemblyParts) -> Result<Assembly, Failure> {
             ..HttpPeerLimits::default()
         },
     };
-    let replicas = ReplicaConfig::default();
+    let replicas = ReplicaConfig {
+        synchronises: parts.synchronises_replicas,
+        ..ReplicaConfig::default()
+    };
     extension = extension.with_replicas(parts.replicas, Arc::new(peers), replicas);
     if let Some(second) = parts.second {
         extension = extension.with_second_node(second);

@@ -141,8 +141,9 @@ struct Replica {
 const TERMS: ReplicaAgreement = ReplicaAgreement {
     max_bytes: 1 << 30,
     expires_at: 100_000,
-    sync_balance: 10,
-    sync_price: 4,
+    sync_balance: 5_000_000_000,
+    // Above the fee of the simulated chain.
+    sync_price: 2_000_000_000,
     min_sync_interval: 3,
     last_sync: None,
 };
@@ -260,13 +261,16 @@ async fn a_replica_is_synchronised_paid_and_answers_a_challenge() {
     let replica = Replica::new(&face, TERMS);
     let own = replica.account();
     let row = || face.chain.finalized().replica_terms[&(BUCKET, own.0)];
-    let confirmed = || row().last_sync.map(|(root, _)| root) == Some(wanted.mmr_root);
+    let confirmed = || row().last_sync.map(|last| last.commitment) == Some(wanted);
     replica.wait(&face, "a confirmation", confirmed).await;
     assert_eq!(row().sync_balance, TERMS.sync_balance - TERMS.sync_price);
     let synced = || replica.state() == Some(ReplicaState::Synced);
     replica.wait(&face, "the state", synced).await;
     let newest = replica.handle.provider.summary(BUCKET).unwrap();
     assert_eq!(newest.commitment, wanted);
+    // Nothing else is committed to the copy.
+    assert!(replica.handle.is_replica(BUCKET));
+    assert!(!face.handle.is_replica(BUCKET));
     let refused = face.chain.submission_record().refused_confirmations;
     assert_eq!(refused, []);
 
@@ -292,7 +296,7 @@ async fn a_replica_is_synchronised_paid_and_answers_a_challenge() {
 
     // The next checkpoint is followed; then nobody pays any more.
     let second = checkpoint(&face, &url).await;
-    let again = || row().last_sync.map(|(root, _)| root) == Some(second.mmr_root);
+    let again = || row().last_sync.map(|last| last.commitment) == Some(second);
     replica.wait(&face, "a second confirmation", again).await;
     checkpoint(&face, &url).await;
     let unpaid = || matches!(replica.state(), Some(ReplicaState::Unpaid { .. }));

@@ -10,7 +10,8 @@ fn a_writer_that_panics_poisons_the_bucket() {
     let bucket = fixture.bucket();
     let request = || Request {
         leaves: vec![],
-        durability: crate::bucket::Durability::Synced,
+        expected: None,
+        durability: Durability::Synced,
         signed_ms: None,
     };
     let panics = |_: &[_]| resume_unwind(Box::new("as the test has it"));

@@ -364,6 +364,33 @@ async fn i7_the_alarm_names_a_quarantined_bucket() {
     real.stop().await;
 }
 
+/// Older chains keep the root alone of what a replica has confirmed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_alone_is_answered_from_the_tree_that_has_it() {
+    let mut real = DiskHarness::new(Limits {
+        strict_leaf_binding: false,
+        ..LIMITS
+    });
+    real.add_bucket(1);
+    for leaf in 0..3 {
+        real.put(1, &content(leaf, 5_000));
+    }
+    real.prune(1, 2, false);
+    let signed = real.put(1, &content(9, 7_000));
+    assert_eq!(signed.start_seq, Sequence(2));
+    let asked = Commitment {
+        start_seq: Sequence(0),
+        ..signed
+    };
+    for leaf in 0..2 {
+        real.challenge(1, asked, at(leaf));
+    }
+    real.start();
+    real.blocks(3).await;
+    assert_eq!(real.resolved_counts(), (2, 0));
+    real.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_padding_slot_on_disk_raises_an_alarm_only() {
     let mut real = DiskHarness::new(LIMITS);

@@ -315,6 +315,7 @@ fn a_release_keeps_the_content_of_a_pending_commit() {
         assert_eq!(bucket.usage(), before, "nothing goes before the write");
         let request = crate::bucket::commit::Request {
             leaves: vec![leaf_of(RELEASED_CONTENT)],
+            expected: None,
             durability: Durability::Buffered,
             signed_ms: None,
         };
