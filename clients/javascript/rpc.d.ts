@@ -400,7 +400,7 @@ export interface ProviderStatus {
   openBuckets: U64OrHex;
   /** Buckets that have failed a check and take no writes. */
   quarantined: U64OrHex[];
-  /** Buckets that the provider has an agreement for as a replica. It does not sync replicas yet. */
+  /** Buckets that the provider has an agreement for as a replica. */
   replicas: U64OrHex[];
   /** Buckets with an agreement that is not served: none was made, or it cannot be changed. */
   unserved: U64OrHex[];

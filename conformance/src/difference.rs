@@ -39,11 +39,15 @@ pub enum Difference {
     LocalRate,
     /// A page of a listed origin may send the context header.
     ContextHeader,
+    /// Lists of buckets are half a second old.
+    ListDelay,
+    /// A replica gets the roots that the chain has.
+    ReplicaRoots,
 }
 
 impl Difference {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::HashLength,
         Self::UnknownDataRoot,
         Self::BodyLimit,
@@ -59,6 +63,8 @@ impl Difference {
         Self::TwoHeaders,
         Self::LocalRate,
         Self::ContextHeader,
+        Self::ListDelay,
+        Self::ReplicaRoots,
     ];
 
     /// Returns its name in reports.
@@ -79,6 +85,8 @@ impl Difference {
             Self::TwoHeaders => "two-headers",
             Self::LocalRate => "local-rate",
             Self::ContextHeader => "context-header",
+            Self::ListDelay => "list-delay",
+            Self::ReplicaRoots => "replica-roots",
         }
     }
 
@@ -136,6 +144,14 @@ impl Difference {
             }
             Self::ContextHeader => {
                 "it may be sent; today's provider reads the header, and does not let a page send it"
+            }
+            Self::ListDelay => {
+                "what was committed is listed half a second later: the lists are read page by page from \
+                 the index, so that no bucket is opened for them"
+            }
+            Self::ReplicaRoots => {
+                "the root of the last checkpoint, and an empty one before the first: the chain takes a \
+                 replica's confirmation of no other"
             }
         }
     }

@@ -26,6 +26,10 @@ pub(crate) struct HttpArgs {
     /// Readers: everyone, or only the members of a bucket, with a signed header
     #[arg(long, value_name = "everyone|members", default_value = "everyone")]
     http_reads: ReadAccess,
+    /// Let a signed header delete from buckets that other providers hold as well: each of them can
+    /// use it here
+    #[arg(long, requires = "http_port")]
+    http_delete_shared: bool,
     /// Connections at once
     #[arg(long, value_name = "COUNT", default_value_t = HttpLimits::default().connections)]
     http_max_connections: NonZeroU32,
@@ -64,6 +68,7 @@ impl HttpArgs {
             },
             origins: self.http_cors.clone(),
             reads: self.http_reads,
+            deletes_shared: self.http_delete_shared,
             metrics,
         }
     }
@@ -101,6 +106,9 @@ mod tests {
         let all = parsed(&["--http-port", "3333", "--http-external"]).unwrap();
         assert_eq!(all.address(), Some("0.0.0.0:3333".parse().unwrap()));
         assert!(parsed(&["--http-external"]).is_none());
+        assert!(!local.config(None).deletes_shared);
+        let shared = parsed(&["--http-port", "3333", "--http-delete-shared"]).unwrap();
+        assert!(shared.config(None).deletes_shared);
         let members = parsed(&[
             "--http-reads",
             "members",

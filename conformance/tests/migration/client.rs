@@ -59,7 +59,7 @@ impl Client {
         let (mut sender, connection) = handshake.await.unwrap();
         let connection = tokio::spawn(connection);
         let mut request = Request::builder().method(&method).uri(path);
-        request = request.header("host", "here");
+        request = request.header("host", "localhost");
         request = request.header("content-type", "application/json");
         // Requests that read need none.
         let bucket = body.as_ref().and_then(|body| body["bucket_id"].as_u64());

@@ -8,15 +8,21 @@ use crate::places::RecentPlaces;
 use crate::rate_limit::SourceRates;
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
+use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{Lease, LeaseRequest};
-use cairn_rpc_server::{MemberError, MemberLimits, ProviderRpc, Right, SignedMessage, WorkClass};
+use cairn_rpc_server::{
+    BucketMembers, MemberError, MemberLimits, ProviderRpc, Right, SignedHeader, SignedMessage,
+    WorkClass,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The most buckets that are tried for one hash.
 const MAX_PLACES: usize = 16;
+/// The most of them for which a header is verified.
+const MAX_CHECKED: usize = 3;
 /// How often a bucket that is about to be made is looked for.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -67,14 +73,21 @@ impl App {
         self.0.config.reads
     }
 
-    /// Checks that a request may delete from a bucket.
+    /// Checks that a request may delete from a bucket. Returns whether this provider has an
+    /// agreement for it.
     pub(crate) async fn authorise_delete(
         &self,
         headers: &HeaderMap,
         method: &Method,
         bucket: BucketId,
     ) -> Result<bool, HttpError> {
-        self.authorise(headers, method, bucket, Right::Admin).await
+        let known = self
+            .authorise(headers, method, bucket, Right::Admin)
+            .await?;
+        if known.is_shared && !self.0.config.deletes_shared {
+            return Err(HttpError::SharedDeletion);
+        }
+        Ok(known.is_ours)
     }
 
     /// Checks that a request may write to a bucket. Returns whether this provider has an agreement
@@ -87,12 +100,48 @@ impl App {
     ) -> Result<bool, HttpError> {
         let is_ours = self
             .authorise(headers, method, bucket, Right::Write)
-            .await?;
+            .await?
+            .is_ours;
         // A copy to which something else is committed is no copy any more.
         match self.0.rpc.handle().replicas.is_replica(bucket) {
             true => Err(HttpError::IsReplica),
             false => Ok(is_ours),
         }
+    }
+
+    /// Checks the form of a header before anything is looked for, where only members may read: a
+    /// stranger learns nothing from the answer.
+    fn check_reader(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        match self.0.config.reads {
+            ReadAccess::Everyone => Ok(()),
+            ReadAccess::Members => {
+                let header = SignedHeader::parse(auth::signed_header(headers)?)?;
+                Ok(header.check_time(self.0.member_limits.max_skew)?)
+            }
+        }
+    }
+
+    /// Returns the account that a request which may read was signed by, where only members may
+    /// read.
+    pub(crate) fn reader(&self, headers: &HeaderMap) -> Result<Option<AccountId>, HttpError> {
+        match self.0.config.reads {
+            ReadAccess::Everyone => Ok(None),
+            ReadAccess::Members => {
+                let header = SignedHeader::parse(auth::signed_header(headers)?)?;
+                Ok(Some(header.account()))
+            }
+        }
+    }
+
+    /// Checks that an account may still read from a bucket: its role may end while it reads.
+    pub(crate) async fn check_still_reads(
+        &self,
+        account: &AccountId,
+        bucket: BucketId,
+    ) -> Result<(), HttpError> {
+        let (members, limits) = (self.0.rpc.members(), &self.0.member_limits);
+        let checked = members.check_still(account, bucket, Right::Read, limits);
+        Ok(checked.await?)
     }
 
     /// Checks that a request may read from a bucket.
@@ -117,7 +166,7 @@ impl App {
         method: &Method,
         bucket: BucketId,
         right: Right,
-    ) -> Result<bool, HttpError> {
+    ) -> Result<BucketMembers, HttpError> {
         let header = auth::signed_header(headers)?;
         let method = method.as_str();
         let message = SignedMessage { method, bucket };
@@ -127,7 +176,7 @@ impl App {
         if let (Err(MemberError::TooOften), Some(metrics)) = (&known, &self.0.config.metrics) {
             metrics.record_limited(LimitedBy::Account);
         }
-        Ok(known?.is_ours)
+        Ok(known?)
     }
 
     async fn with_bucket<T: Send + 'static, E>(
@@ -174,8 +223,17 @@ impl App {
     {
         let until = Instant::now() + self.0.config.limits.finality_grace;
         let how = (WorkClass::Write, LeaseRequest::write());
+        let handle = self.0.rpc.handle().clone();
+        let checked = move |lease: &Lease| -> Result<T, HttpError> {
+            // As soon as anything knows it, also before the agreements are read.
+            if handle.is_replica(lease.id()) {
+                return Err(HttpError::IsReplica);
+            }
+            Ok(job(lease)?)
+        };
         loop {
-            let done = self.with_bucket(how, bucket, job.clone()).await;
+            let done = self.with_bucket::<T, HttpError>(how, bucket, checked.clone());
+            let done = done.await;
             let is_absent = matches!(done, Err(HttpError::BucketNotFound(_)));
             if !is_absent || !is_ours || Instant::now() + RETRY_INTERVAL > until {
                 return done;
@@ -185,7 +243,9 @@ impl App {
     }
 
     /// Runs `job` in the buckets that hold a hash, until it finds something. One look into the
-    /// index names them. Returns the bucket and what was found.
+    /// index names them. Returns the bucket and what was found. Where only members may read, a
+    /// bucket that the sender may not read is as one without the hash, and few are tried: each is
+    /// a signature to verify.
     ///
     /// # Errors
     ///
@@ -199,16 +259,22 @@ impl App {
     where
         HttpError: From<E>,
     {
+        let (headers, method) = request;
+        self.check_reader(headers)?;
+        let most = match self.0.config.reads {
+            ReadAccess::Everyone => usize::MAX,
+            ReadAccess::Members => MAX_CHECKED,
+        };
         let provider = self.0.rpc.handle().provider.clone();
         let look = move |_| provider.places(&hash, MAX_PLACES);
         let lanes = self.0.rpc.lanes();
         let indexed = lanes.serve(WorkClass::Read, "looking content up", look);
         let places = self.0.recent.around(hash, indexed.await??);
         let mut failed = None;
-        for bucket in places {
-            let (headers, method) = request;
+        for bucket in places.into_iter().take(most) {
             let found = match self.authorise_read(headers, method, bucket).await {
                 Ok(()) => self.read(bucket, job.clone()).await,
+                Err(error) if error.is_of_rights() => continue,
                 Err(refused) => Err(refused),
             };
             match found {

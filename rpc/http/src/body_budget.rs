@@ -1,12 +1,19 @@
 //! A budget for the bodies that are in memory at once.
 //!
-//! Each route decodes its body as a whole, so a body counts until its request is answered.
+//! Each route decodes its body as a whole, so a body counts until its request is answered. One
+//! source may have a quarter of the budget, and a body that does not come gives its place up.
 
+mod progress;
+mod share;
+
+use crate::config::HttpLimits;
 use crate::error::HttpError;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::Response;
+use progress::Progress;
+use share::Shares;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -21,18 +28,24 @@ pub(crate) struct BodyBudget {
     kib: Arc<Semaphore>,
     /// The most that one body takes, in KiB.
     largest: u32,
+    shares: Shares,
+    /// How long a body may make no progress.
+    idle: Duration,
     request_time: Duration,
 }
 
 impl BodyBudget {
-    pub(crate) fn new(all_bytes: u32, body_bytes: u32, request_time: Duration) -> Self {
+    pub(crate) fn new(limits: &HttpLimits) -> Self {
+        let (all_bytes, body_bytes) = (limits.all_body_bytes, limits.body_bytes);
         let largest = body_bytes.div_ceil(1024).max(1);
         // One body of each size must fit.
         let all = all_bytes.div_ceil(1024).max(largest);
         Self {
             kib: Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(usize::MAX))),
             largest,
-            request_time,
+            shares: Shares::new(all, largest),
+            idle: limits.idle,
+            request_time: limits.request_time,
         }
     }
 
@@ -60,20 +73,44 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Result<Response, HttpError> {
     let size = budget.size_of(&request);
-    let admitted = timeout(WAIT, budget.kib.acquire_many(size)).await;
-    let _place = admitted.map_err(|_| HttpError::BodiesBusy)?;
-    let answered = timeout(budget.request_time, next.run(request)).await;
-    answered.map_err(|_| HttpError::TooSlow)
+    if size == 0 {
+        let answered = timeout(budget.request_time, next.run(request)).await;
+        return answered.map_err(|_| HttpError::TooSlow);
+    }
+    let share = budget.shares.of(&request);
+    let places = async {
+        // The source's own first: one that waits for it keeps nobody else from the budget.
+        let own = share.kib.acquire_many(size).await;
+        (own, budget.kib.acquire_many(size).await)
+    };
+    let admitted = timeout(WAIT, places).await;
+    let _places = admitted.map_err(|_| HttpError::BodiesBusy)?;
+    let progress = Progress::default();
+    let request = request.map(|body| progress.watch(body));
+    let answered = timeout(budget.request_time, next.run(request));
+    tokio::select! {
+        answered = answered => answered.map_err(|_| HttpError::TooSlow),
+        () = progress.stalls(budget.idle) => Err(HttpError::TooSlow),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rate_limit::Peer;
     use axum::body::Body;
+
+    fn limits(all_body_bytes: u32, body_bytes: u32) -> HttpLimits {
+        HttpLimits {
+            all_body_bytes,
+            body_bytes,
+            ..HttpLimits::default()
+        }
+    }
 
     #[test]
     fn a_body_without_a_length_counts_as_the_largest() {
-        let budget = BodyBudget::new(4096, 2048, WAIT);
+        let budget = BodyBudget::new(&limits(4096, 2048));
         let size = |length: Option<&str>, body: Body| {
             let mut request = Request::new(body);
             if let Some(length) = length {
@@ -98,7 +135,7 @@ mod tests {
     async fn a_body_without_a_place_is_refused() {
         use axum::{Router, middleware::from_fn_with_state, routing::post};
         use tower::ServiceExt;
-        let budget = BodyBudget::new(1024, 1024, WAIT);
+        let budget = BodyBudget::new(&limits(1024, 1024));
         let router = Router::new()
             .route("/", post(|| async {}))
             .layer(from_fn_with_state(budget.clone(), admit));
@@ -108,5 +145,41 @@ mod tests {
         assert_eq!(refused.status(), 503);
         drop(taken);
         assert_eq!(router.oneshot(ask()).await.unwrap().status(), 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_source_has_a_quarter_and_a_body_that_does_not_come_gives_it_up() {
+        use axum::{Router, middleware::from_fn_with_state, routing::post};
+        use tower::ServiceExt;
+        let budget = BodyBudget::new(&limits(8 << 10, 1 << 10));
+        let router = Router::new()
+            .route("/", post(|_: bytes::Bytes| async {}))
+            .layer(from_fn_with_state(budget.clone(), admit));
+        let ask = |ip: &str, body: Body| {
+            let request = Request::post("/").header(CONTENT_LENGTH, "1024");
+            let request = request.extension(Peer(ip.parse().unwrap()));
+            router.clone().oneshot(request.body(body).unwrap())
+        };
+        let silent = || {
+            let nothing = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+            Body::from_stream(nothing)
+        };
+        // Nobody is exempt.
+        for ip in ["192.0.2.1", "127.0.0.1"] {
+            let held: Vec<_> = (0..2).map(|_| tokio::spawn(ask(ip, silent()))).collect();
+            while budget.kib.available_permits() > 6 {
+                tokio::task::yield_now().await;
+            }
+            let busy = ask(ip, Body::from("body")).await.unwrap();
+            assert_eq!(busy.status(), 503, "{ip}");
+            let other = ask("192.0.2.9", Body::from("body")).await.unwrap();
+            assert_eq!(other.status(), 200, "{ip}");
+            for one in held {
+                assert_eq!(one.await.unwrap().unwrap().status(), 503, "{ip}");
+            }
+            assert_eq!(ask(ip, Body::from("body")).await.unwrap().status(), 200);
+        }
+        assert_eq!(budget.shares.sources(), 0);
+        assert_eq!(budget.kib.available_permits(), 8);
     }
 }

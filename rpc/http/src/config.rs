@@ -65,13 +65,17 @@ pub struct HttpLimits {
     /// The most connections at once: 256. Each takes a file descriptor.
     pub connections: NonZeroU32,
     /// The most connections at once of one IPv4 address or one IPv6 network of 64 bits: 64. This
-    /// machine is not counted: a proxy on it speaks for many.
+    /// machine is not counted: a proxy on it speaks for many. An IPv6 network of 48 bits may have
+    /// twice as many. When all places
+    /// are taken, the one of them with most loses one to one that has fewer.
     pub per_source: NonZeroU32,
     /// The most bytes of a body: 1 MiB. A chunk takes 342 KiB in base64, and 8,192 hashes 560 KiB.
     pub body_bytes: u32,
-    /// The most bytes of all bodies that are in memory at once: 64 MiB.
+    /// The most bytes of all bodies that are in memory at once: 64 MiB, of which one source may have
+    /// a quarter.
     pub all_body_bytes: u32,
-    /// How long a request's head may take, and a connection may be without a byte: 30 seconds.
+    /// How long a request's head may take, and a connection may be without a byte: 30 seconds. In the
+    /// same time, a body must bring four KiB for each second, or its end.
     pub idle: Duration,
     /// How long a request may take until its response begins: two minutes, in which a line of
     /// 10 KB/s sends the largest body. A commit that has begun is completed in any case.
@@ -133,6 +137,9 @@ pub struct HttpConfig {
     pub origins: AllowedOrigins,
     /// The clients that may read.
     pub reads: ReadAccess,
+    /// True if a signed header deletes from a bucket that has other primary providers too. The header
+    /// names no provider, so each of them can send it to the others while its time lasts.
+    pub deletes_shared: bool,
     /// The counts of connections and requests, if any.
     pub metrics: Option<HttpMetrics>,
 }

@@ -9,11 +9,11 @@ pub(crate) use terms::RefusedTerms;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cairn_bucket::{CommitError, IngestError, ProveError};
+use cairn_bucket::{CommitError, IngestError, ProveError, PruneError};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::ProviderError;
 use cairn_rpc_api::{Code, Error, ErrorData};
-use cairn_rpc_server::{MemberError, MethodError};
+use cairn_rpc_server::{GuardError, MemberError, MethodError};
 use serde_json::{Value, json};
 
 /// An error of a route.
@@ -35,6 +35,13 @@ pub(crate) enum HttpError {
     MembershipUnavailable(&'static str),
     #[error("This provider is a replica of the bucket: write to a primary provider")]
     IsReplica,
+    #[error(
+        "This bucket has other primary providers, and a signed header counts at each of them: the \
+         operator has not permitted deletions from it over this API"
+    )]
+    SharedDeletion,
+    #[error("The host is not this machine, where this API listens")]
+    ForeignHost,
     #[error("The chain has not been read yet, or does not answer")]
     ChainStateNotReady,
     /// The thing that was looked for, as today's provider names it: the hash as it was given, or `leaf_5`.
@@ -136,6 +143,22 @@ impl From<ProveError> for HttpError {
     }
 }
 
+impl From<GuardError> for HttpError {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::NothingLeft { given, start, end } => {
+                Self::NothingLeft { given, start, end }
+            }
+            GuardError::PaddingLeft(from) => Self::PaddingLeft(from),
+            GuardError::Prove(error) => error.into(),
+            GuardError::Prune(PruneError::Quota { used, max, .. }) => {
+                Self::QuotaExceeded { used, max }
+            }
+            GuardError::Prune(error) => MethodError::from(error).into(),
+        }
+    }
+}
+
 /// A status, a code and details.
 type Answer = (StatusCode, &'static str, Option<Value>);
 
@@ -157,7 +180,7 @@ impl HttpError {
                 (StatusCode::UNAUTHORIZED, "auth_required", message())
             }
             Self::InsufficientRole => (StatusCode::FORBIDDEN, "insufficient_role", None),
-            Self::IsReplica => {
+            Self::IsReplica | Self::SharedDeletion | Self::ForeignHost => {
                 let details = json!({ "reason": self.to_string() });
                 (StatusCode::FORBIDDEN, "not_authorized", Some(details))
             }
@@ -220,6 +243,14 @@ impl HttpError {
             Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "too_late", message()),
             Self::Provider(error) => coded(error),
         }
+    }
+
+    /// Returns whether the sender has no right in a bucket, or has signed for another one.
+    pub(crate) const fn is_of_rights(&self) -> bool {
+        matches!(
+            self,
+            Self::AuthRequired | Self::TimestampExpired | Self::InsufficientRole
+        )
     }
 
     /// Returns when a retry makes sense, in whole seconds, if the provider knows.

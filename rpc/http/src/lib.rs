@@ -29,6 +29,7 @@ mod connections;
 mod error;
 mod given_hash;
 mod hex_text;
+mod host;
 mod metrics;
 mod openapi;
 mod padding;

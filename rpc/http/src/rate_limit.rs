@@ -3,6 +3,8 @@
 use crate::error::HttpError;
 use crate::metrics::{HttpMetrics, LimitedBy};
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::ORIGIN;
 use axum::middleware::Next;
 use axum::response::Response;
 use cairn_rpc_server::{Rate, RateLimit};
@@ -44,7 +46,8 @@ impl Peer {
     }
 }
 
-/// The requests of each source. This machine is not limited.
+/// The requests of each source. This machine is not limited but for web pages, which any website
+/// can have its browser send.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceRates {
     rates: Arc<RateLimit<[u16; 4]>>,
@@ -64,8 +67,9 @@ impl SourceRates {
     }
 
     /// Returns whether a source may send one more request now.
-    pub(crate) fn admits(&self, peer: Peer) -> bool {
-        peer.is_this_machine() || self.rates.admits(peer.source(), self.rate)
+    pub(crate) fn admits(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        let is_page = headers.contains_key(ORIGIN);
+        (peer.is_this_machine() && !is_page) || self.rates.admits(peer.source(), self.rate)
     }
 }
 
@@ -83,7 +87,7 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Result<Response, HttpError> {
     let peer = request.extensions().get::<Peer>().copied();
-    if peer.is_none_or(|peer| admission.rates.admits(peer)) {
+    if peer.is_none_or(|peer| admission.rates.admits(peer, request.headers())) {
         return Ok(next.run(request).await);
     }
     if let Some(metrics) = &admission.metrics {
@@ -103,10 +107,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_source_has_its_rate_and_this_machine_none() {
         let rates = SourceRates::of_negotiations();
-        let admitted = |ip: &str| (0..40).filter(|_| rates.admits(peer(ip))).count();
+        let mut headers = HeaderMap::new();
+        let count = |ip: &str, headers: &HeaderMap| {
+            let admitted = (0..40).filter(|_| rates.admits(peer(ip), headers));
+            admitted.count()
+        };
+        let admitted = |ip: &str| count(ip, &HeaderMap::new());
         assert_eq!(admitted("192.0.2.1"), 16);
         assert_eq!(admitted("192.0.2.2"), 16);
         assert_eq!(admitted("127.0.0.1"), 40);
+        headers.insert(ORIGIN, "https://evil.example".parse().unwrap());
+        assert_eq!(
+            count("127.0.0.1", &headers),
+            16,
+            "a page is counted here too"
+        );
         tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(admitted("192.0.2.1"), 2);
     }

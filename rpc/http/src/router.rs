@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::auth::CONTEXT;
 use crate::body_budget::{self, BodyBudget};
 use crate::config::{AllowedOrigins, HttpConfig};
+use crate::host;
 use crate::metrics;
 use crate::openapi::{Answer, Api, Operation};
 use crate::rate_limit::{self, Admission, SourceRates};
@@ -14,7 +15,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use bytes::Bytes;
 use cairn_rpc_server::{ProviderRpc, Right};
 use serde_json::Value;
@@ -28,11 +29,7 @@ pub fn router(rpc: ProviderRpc, config: HttpConfig) -> Router {
     let cors = cors(&config.origins);
     let limits = config.limits;
     let counts = config.metrics.clone();
-    let budget = BodyBudget::new(
-        limits.all_body_bytes,
-        limits.body_bytes,
-        limits.request_time,
-    );
+    let budget = BodyBudget::new(&limits);
     let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
     let admission = Admission {
         rates: SourceRates::new(limits.rate()),
@@ -47,6 +44,7 @@ pub fn router(rpc: ProviderRpc, config: HttpConfig) -> Router {
         .layer(from_fn_with_state(budget, body_budget::admit))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(body_bytes))
+        .layer(from_fn(host::admit))
         .layer(from_fn_with_state(admission, rate_limit::admit))
         .layer(from_fn_with_state(counts, metrics::record))
         .layer(

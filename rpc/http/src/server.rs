@@ -1,7 +1,8 @@
 //! The listener: HTTP/1.1 connections within limits, until it is stopped.
 
 use crate::config::HttpConfig;
-use crate::connections::Connections;
+use crate::connections::{Connections, Usage};
+use crate::host::OnLoopback;
 use crate::metrics::HttpMetrics;
 use crate::rate_limit::Peer;
 use crate::router::router;
@@ -48,6 +49,7 @@ pub fn serve(
     let server = Server {
         connections: Connections::new(config.limits.connections, config.limits.per_source),
         idle: config.limits.idle,
+        on_loopback: address.ip().to_canonical().is_loopback(),
         metrics: config.metrics.clone(),
         router: router(rpc, config),
         stopping,
@@ -83,6 +85,7 @@ struct Server {
     connections: Connections,
     metrics: Option<HttpMetrics>,
     idle: Duration,
+    on_loopback: bool,
     router: Router,
     stopping: watch::Receiver<bool>,
 }
@@ -122,14 +125,25 @@ impl Server {
         let mut stream = TimeoutStream::new(stream);
         stream.set_read_timeout(Some(self.idle));
         stream.set_write_timeout(Some(self.idle));
-        let (idle, router, stopping) = (self.idle, self.router.clone(), self.stopping.clone());
+        let (idle, stopping, usage) = (self.idle, self.stopping.clone(), place.usage());
+        let mark = self.on_loopback.then_some(OnLoopback);
+        let router = Marked(self.router.clone(), mark);
         let counted = Counted::new(self.metrics.clone());
         open.spawn(async move {
             let _held = (place, counted);
-            serve_connection(stream, peer, idle, router, stopping).await;
+            let served = serve_connection(stream, peer, usage.clone(), idle, router, stopping);
+            tokio::select! {
+                () = served => {}
+                () = usage.loses_place() => {
+                    tracing::debug!(%address, "an HTTP connection has lost its place");
+                }
+            }
         });
     }
 }
+
+/// The routes, with a mark for each request.
+struct Marked(Router, Option<OnLoopback>);
 
 /// A connection that is counted: as opened now, and as closed when it is dropped.
 struct Counted(Option<HttpMetrics>);
@@ -154,14 +168,19 @@ impl Drop for Counted {
 async fn serve_connection(
     stream: TimeoutStream<TcpStream>,
     peer: Peer,
+    usage: Usage,
     idle: Duration,
-    router: Router,
+    Marked(router, mark): Marked,
     mut stopping: watch::Receiver<bool>,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
+        usage.note_request();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        if let Some(mark) = mark {
+            request.extensions_mut().insert(mark);
+        }
         hyper::service::Service::call(&router, request)
     });
     // A timed-out stream cannot be moved.

@@ -242,7 +242,8 @@ impl From<CommitError> for MethodError {
             }
             CommitError::Refused(refused) => return refused.clone().into(),
             CommitError::NotWritable(unusable) => return unusable.clone().into(),
-            CommitError::Sign { .. } | CommitError::Engine(_) => {
+            // No method names a leaf count to commit at.
+            CommitError::OtherCount { .. } | CommitError::Sign { .. } | CommitError::Engine(_) => {
                 return Self::failed("committing", &error);
             }
         };

@@ -57,8 +57,8 @@ pub use exports::ExportFolder;
 pub use lanes::{Lanes, WorkClass};
 pub use limits::{LaneLimits, Limits};
 pub use members::{
-    BucketMembers, MemberError, MemberHeader, MemberLimits, Members, Right, SignedHeader,
-    SignedMessage, check_right,
+    BucketMembers, GuardError, MemberError, MemberGuard, MemberHeader, MemberLimits, Members,
+    Right, SignedHeader, SignedMessage, check_right,
 };
 pub use methods::ProviderRpc;
 pub use policy::{DenyUnsafe, Policy};

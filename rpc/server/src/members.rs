@@ -3,9 +3,11 @@
 //! The HTTP API and the JSON-RPC check the same header against the same members.
 
 mod cache;
+mod guard;
 mod header;
 
 pub use cache::{BucketMembers, Members};
+pub use guard::{GuardError, MemberGuard};
 pub use header::{SignedHeader, SignedMessage};
 
 use crate::rate_limit::Rate;

@@ -15,7 +15,7 @@ use crate::error::{MethodError, too_many};
 use crate::exports::ExportFolder;
 use crate::lanes::{Lanes, WorkClass};
 use crate::limits::Limits;
-use crate::members::{MemberHeader, MemberLimits, Members, Right, SignedMessage};
+use crate::members::{MemberGuard, MemberHeader, MemberLimits, Members, Right, SignedMessage};
 use crate::policy::Policy;
 use cairn_bucket::{ProveError, View};
 use cairn_gadget::ExtensionHandle;
@@ -129,6 +129,11 @@ impl ProviderRpc {
         self.refuses_padding
     }
 
+    /// Returns the guard over the changes of callers who are not the operator.
+    pub const fn guard(&self) -> MemberGuard {
+        MemberGuard::new(self.refuses_padding)
+    }
+
     /// Registers counts of requests with a Prometheus registry.
     ///
     /// # Errors
@@ -239,7 +244,16 @@ impl ProviderRpc {
         bucket: U64OrHex,
         job: impl FnOnce(&Lease) -> Result<T, MethodError> + Send + 'static,
     ) -> Result<T, Error> {
-        self.with_bucket(WorkClass::Write, LeaseRequest::write(), bucket, job)
+        let handle = self.handle.clone();
+        let checked = move |lease: &Lease| -> Result<T, MethodError> {
+            // A copy to which something else is committed is no copy any more.
+            if handle.is_replica(lease.id()) {
+                let message = "this provider is a replica of it: write to a primary provider";
+                return Err(Error::invalid("bucket", message).into());
+            }
+            job(lease)
+        };
+        self.with_bucket(WorkClass::Write, LeaseRequest::write(), bucket, checked)
             .await
     }
 

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::HttpError;
-use crate::given_hash;
+use crate::given_hash::GivenHashes;
 use crate::hex_text::prefixed;
 use crate::schema::{GivenHash, Hash, Hex};
 use axum::Json;
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Commit {
     bucket_id: u64,
     #[schemars(with = "Vec<GivenHash>")]
-    data_roots: Vec<String>,
+    data_roots: GivenHashes,
 }
 
 /// The new commitment, with the indices of the new leaves in its tree.
@@ -59,15 +59,19 @@ pub(crate) async fn commit(
 ) -> Result<Json<Committed>, HttpError> {
     let bucket = BucketId(request.bucket_id);
     let is_ours = app.authorise_write(&headers, &method, bucket).await?;
-    let roots = given_hash::hashes(&request.data_roots, app.rpc().limits().leaves)?;
+    let roots = request.data_roots.within(app.rpc().limits().leaves)?;
     let signer = app.rpc().handle().signer.clone();
-    let refuses_padding = app.rpc().refuses_padding();
+    let (refuses_padding, guard) = (app.rpc().refuses_padding(), app.rpc().guard());
     let count = u64::try_from(roots.len()).unwrap_or(u64::MAX);
     let job = move |lease: &Lease| {
         let leaves = roots
             .iter()
             .map(|root| leaf(lease, *root, refuses_padding))
             .collect::<Result<Vec<_>, _>>()?;
+        // Without data roots, today's provider answers with its newest commitment, signed.
+        if leaves.is_empty() {
+            guard.check_newest(lease)?;
+        }
         Ok::<_, HttpError>(lease.commit_signed(&leaves, &signer)?)
     };
     let (committed, signed) = app.write(bucket, is_ours, job).await?;

@@ -17,10 +17,10 @@ use crate::schema::{Hash, Hex};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method};
-use cairn_bucket::{ProveError, PruneError, StateRef};
-use cairn_primitives::{BucketId, LeafIndex, Sequence};
+use cairn_bucket::PruneError;
+use cairn_primitives::{BucketId, Sequence};
 use cairn_provider::{Lease, ProviderError};
-use cairn_rpc_server::MethodError;
+use cairn_rpc_server::{GuardError, MemberGuard};
 use codec::Encode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,52 +46,13 @@ pub(crate) struct Deleted {
     nonce: Option<u64>,
 }
 
-/// A deletion, without the request's encodings.
-#[derive(Clone, Copy)]
-struct Deletion {
-    before: Sequence,
-    refuses_padding: bool,
-}
-
-impl Deletion {
-    /// Drops the leaves, unless that was done already: a client may repeat a request whose answer
-    /// was lost.
-    fn drop_leaves(self, lease: &Lease) -> Result<(), HttpError> {
-        if !self.is_needed(lease)? {
-            return Ok(());
-        }
-        match lease.run(|bucket| bucket.prune(self.before, None)) {
-            // Another request was first.
-            Ok(_) | Err(PruneError::NothingBefore { .. }) => Ok(()),
-            Err(PruneError::Quota { used, max, .. }) => Err(HttpError::QuotaExceeded { used, max }),
-            Err(error) => Err(MethodError::from(error).into()),
-        }
-    }
-
-    /// Returns whether there are leaves to drop. Checks that leaves would be left, and that one of
-    /// them could answer for padding slots.
-    fn is_needed(self, lease: &Lease) -> Result<bool, HttpError> {
-        let before = self.before.0;
-        let (start, end, can_answer) = lease.run(|bucket| {
-            let view = bucket.view(StateRef::Newest)?;
-            let start = view.tree().0;
-            let end = start.saturating_add(view.count().get());
-            let first = LeafIndex(before.saturating_sub(start));
-            let is_looked_for = self.refuses_padding && (start..end).contains(&before);
-            let can_answer = !is_looked_for || view.can_answer_unbound(first)?;
-            Ok::<_, ProveError>((start, end, can_answer))
-        })?;
-        if before <= start {
-            return Ok(false);
-        }
-        if before >= end {
-            let given = before;
-            return Err(HttpError::NothingLeft { given, start, end });
-        }
-        match can_answer {
-            true => Ok(true),
-            false => Err(HttpError::PaddingLeft(before)),
-        }
+/// Drops the leaves before a sequence, unless that was done already: a client may repeat a request
+/// whose answer was lost.
+fn drop_leaves(lease: &Lease, guard: MemberGuard, before: Sequence) -> Result<(), HttpError> {
+    match guard.prune(lease, before, None) {
+        // It was done before, or another request was first.
+        Ok(_) | Err(GuardError::Prune(PruneError::NothingBefore { .. })) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -103,15 +64,15 @@ pub(crate) async fn delete(
 ) -> Result<Json<Deleted>, HttpError> {
     let bucket = BucketId(request.bucket_id);
     let is_ours = app.authorise_delete(&headers, &method, bucket).await?;
-    let deletion = Deletion {
-        before: Sequence(request.new_start_seq),
-        refuses_padding: app.rpc().refuses_padding(),
-    };
+    let before = Sequence(request.new_start_seq);
+    let guard = app.rpc().guard();
     let signer = app.rpc().handle().signer.clone();
     let job = move |lease: &Lease| {
         // Before anything changes: a deletion without a signature would look failed.
         lease.permit(&signer).map_err(ProviderError::from)?;
-        deletion.drop_leaves(lease)?;
+        drop_leaves(lease, guard, before)?;
+        // Where nothing was dropped, the newest commitment may never have been signed.
+        guard.check_newest(lease)?;
         let (_, signed) = lease.commit_signed(&[], &signer)?;
         Ok::<_, HttpError>(signed)
     };

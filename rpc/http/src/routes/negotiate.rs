@@ -6,6 +6,7 @@ use crate::error::{HttpError, RefusedTerms};
 use crate::rate_limit::Peer;
 use crate::schema::{Address, NumberOrText, PlainHex};
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use cairn_gadget::TermsRequest;
 use cairn_primitives::BucketId;
@@ -163,10 +164,11 @@ impl From<SignedTerms> for Signed {
 pub(crate) async fn negotiate(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     Json(request): Json<Negotiate>,
 ) -> Result<Json<Signed>, HttpError> {
     if let Some(Extension(peer)) = peer
-        && !app.negotiations().admits(peer)
+        && !app.negotiations().admits(peer, &headers)
     {
         return Err(HttpError::RateLimited);
     }

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::HttpError;
-use crate::given_hash;
+use crate::given_hash::{self, GivenHashes, WrittenHash};
 use crate::hex_text;
 use crate::padding;
 use crate::places::Stored;
@@ -97,7 +97,7 @@ pub(crate) struct PutNode {
     #[schemars(with = "Base64")]
     data: String,
     #[schemars(with = "Option<Vec<GivenHash>>")]
-    children: Option<Vec<String>>,
+    children: Option<GivenHashes>,
 }
 
 /// The content is stored.
@@ -114,7 +114,7 @@ enum NewContent {
 }
 
 impl NewContent {
-    fn decode(data: &str, children: Option<&[String]>) -> Result<Self, HttpError> {
+    fn decode(data: &str, children: Option<GivenHashes>) -> Result<Self, HttpError> {
         let wrong = |reason: String| HttpError::Decode {
             what: "node data",
             reason,
@@ -124,11 +124,11 @@ impl NewContent {
         let Some(children) = children else {
             return Ok(Self::Chunk(bytes.into()));
         };
-        let [left, right] = children else {
-            let count = children.len();
+        let count = children.given();
+        if count != 2 {
             return Err(wrong(format!("a node has two children, not {count}")));
-        };
-        let (left, right) = (given_hash::hash(left)?, given_hash::hash(right)?);
+        }
+        let [left, right]: [H256; 2] = children.within(2)?.try_into().unwrap_or_default();
         // Today's provider takes any children with any data, and then proves nothing.
         if bytes != [left.as_bytes(), right.as_bytes()].concat() {
             let reason = "the data of a node are the hashes of its children";
@@ -177,7 +177,7 @@ pub(crate) async fn put_node(
     let bucket = BucketId(request.bucket_id);
     let is_ours = app.authorise_write(&headers, &method, bucket).await?;
     let hash = given_hash::hash(&request.hash)?;
-    let content = NewContent::decode(&request.data, request.children.as_deref())?;
+    let content = NewContent::decode(&request.data, request.children)?;
     let kind = content.kind();
     let job = move |lease: &Lease| content.store(lease, hash);
     app.write(bucket, is_ours, job).await?;
@@ -190,7 +190,14 @@ pub(crate) async fn put_node(
 pub(crate) struct Hashes {
     bucket_id: u64,
     #[schemars(with = "Vec<GivenHash>")]
-    hashes: Vec<String>,
+    hashes: GivenHashes,
+}
+
+/// Hashes of content of a bucket, which the answer repeats as they are written.
+#[derive(Deserialize)]
+pub(crate) struct WrittenHashes {
+    bucket_id: u64,
+    hashes: GivenHashes<WrittenHash>,
 }
 
 /// Hashes by whether the bucket holds their content.
@@ -211,7 +218,7 @@ pub(crate) async fn exists(
 ) -> Result<Json<Existence>, HttpError> {
     let bucket = BucketId(request.bucket_id);
     app.authorise_read(&headers, &method, bucket).await?;
-    let hashes = given_hash::hashes(&request.hashes, app.rpc().limits().hashes)?;
+    let hashes = request.hashes.within(app.rpc().limits().hashes)?;
     let asked = hashes.clone();
     let job = move |lease: &Lease| {
         let held = asked.iter().map(|hash| {
@@ -249,18 +256,19 @@ pub(crate) async fn fetch_nodes(
     State(app): State<App>,
     method: Method,
     headers: HeaderMap,
-    Json(request): Json<Hashes>,
+    Json(request): Json<WrittenHashes>,
 ) -> Result<Json<FetchedNodes>, HttpError> {
     let bucket = BucketId(request.bucket_id);
     app.authorise_read(&headers, &method, bucket).await?;
     let limits = *app.rpc().limits();
-    let hashes = given_hash::hashes(&request.hashes, limits.fetched)?;
+    let hashes = request.hashes.within(limits.fetched)?;
     let job = move |lease: &Lease| {
         let mut found = Vec::new();
         let mut bytes = 0u64;
-        for (hash, text) in hashes.iter().zip(&request.hashes) {
+        for written in &hashes {
+            let hash = &written.hash;
             if let Some(node) = padding_node(hash) {
-                found.push(Node::new(text.clone(), &node));
+                found.push(Node::new(written.to_string(), &node));
                 continue;
             }
             let length = lease.run(|bucket| bucket.content_length(hash))?;
@@ -269,7 +277,7 @@ pub(crate) async fn fetch_nodes(
                 break;
             }
             let content = lease.run(|bucket| content_of(bucket, hash))?;
-            found.extend(content.map(|content| Node::new(text.clone(), &content)));
+            found.extend(content.map(|content| Node::new(written.to_string(), &content)));
         }
         Ok::<_, ProveError>(found)
     };

@@ -18,12 +18,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cairn_bucket::{ChunkUnderRoot, ProveError};
+use cairn_primitives::challenge::AccountId;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, ChunkIndex, H256};
 use cairn_provider::Lease;
 use futures::stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The chunks after which the right to read is checked again: 16 MiB.
+const CHECKED_CHUNKS: u32 = 64;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ReadQuery {
@@ -68,6 +72,10 @@ struct Reading {
     app: App,
     bucket: BucketId,
     root: H256,
+    /// The account that reads, where only members may.
+    reader: Option<AccountId>,
+    /// The chunks that were read since its right was checked.
+    unchecked: u32,
     /// The piece to send next; `None` at the end.
     piece: Option<Piece>,
     end: u64,
@@ -81,7 +89,14 @@ enum Piece {
 }
 
 impl Reading {
-    async fn chunk(&self, index: u64) -> Result<Option<ChunkUnderRoot>, HttpError> {
+    async fn chunk(&mut self, index: u64) -> Result<Option<ChunkUnderRoot>, HttpError> {
+        self.unchecked = self.unchecked.saturating_add(1);
+        if let Some(reader) = &self.reader
+            && self.unchecked >= CHECKED_CHUNKS
+        {
+            self.app.check_still_reads(reader, self.bucket).await?;
+            self.unchecked = 0;
+        }
         let (root, index) = (self.root, ChunkIndex(index));
         let job = move |lease: &Lease| lease.run(|bucket| bucket.chunk_under(&root, index));
         self.app.read(self.bucket, job).await
@@ -151,10 +166,13 @@ pub(crate) async fn read(
     let found = app.find((&headers, &method), root, job).await?;
     // Today's provider answers with no chunks, which looks like empty content.
     let (bucket, chunk) = found.ok_or(HttpError::RootNotFound(root))?;
+    let reader = app.reader(&headers)?;
     let reading = Reading {
         app,
         bucket,
         root,
+        reader,
+        unchecked: 0,
         piece: Some(Piece::First(first, chunk)),
         end,
     };

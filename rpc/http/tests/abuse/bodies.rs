@@ -45,7 +45,7 @@ fn malformed() -> Vec<Vec<u8>> {
 fn post(path: &str, body: &[u8]) -> Vec<u8> {
     let signed = signed("//Writer", "POST", BUCKET);
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\nauthorization: {signed}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: {signed}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );

@@ -55,9 +55,9 @@ async fn pipelined_requests_are_answered_in_their_order() {
         let chunks: Vec<String> = (0..100).map(|at| format!("pipelined {at}")).collect();
         for chunk in &chunks {
             sent.extend(put_request(chunk.as_bytes(), ""));
-            sent.extend(b"GET /none HTTP/1.1\r\nhost: here\r\n\r\n");
+            sent.extend(b"GET /none HTTP/1.1\r\nhost: localhost\r\n\r\n");
         }
-        sent.extend(b"GET /health HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n");
+        sent.extend(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let mut stream = stage.connect().await;
         let (mut reader, mut writer) = stream.split();
         let mut answers = Vec::new();
@@ -80,7 +80,7 @@ async fn a_pipeline_that_nobody_reads_stops() {
     let stage = Stage::new(short()).await;
     let attack = async {
         let path = format!("/chunk_proof?data_root={:?}&chunk_index=0", stage.root);
-        let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         let many = request.repeat(1_000);
         let mut deaf = Vec::new();
         for _ in 0..20 {

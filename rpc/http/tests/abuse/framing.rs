@@ -163,7 +163,7 @@ async fn heads_that_are_too_large_are_refused() {
     let stage = Stage::new(short()).await;
     let attack = async {
         let head = |line: &str, headers: &str| {
-            format!("{line}\r\nhost: here\r\nconnection: close\r\n{headers}\r\n")
+            format!("{line}\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
         };
         let health = "GET /health HTTP/1.1";
         let long_path = format!("GET /node?hash={} HTTP/1.1", "a".repeat(4 << 20));
@@ -187,7 +187,7 @@ async fn heads_that_are_too_large_are_refused() {
         let long = format!("authorization: Web3Storage {bytes}:{bytes}:{bytes}\r\n");
         let body = put_chunk(b"x").to_string();
         let request = format!(
-            "PUT /node HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-type: \
+            "PUT /node HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: \
              application/json\r\n{long}content-length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -203,7 +203,7 @@ async fn other_versions_of_http_are_answered_or_refused() {
     let attack = async {
         // 1.0 has no chunks: the body ends with the connection, and is whole.
         let read = format!("/read?data_root={:?}&offset=0&length=9999999", stage.root);
-        for host in ["", "host: here\r\n"] {
+        for host in ["", "host: localhost\r\n"] {
             let answer = stage
                 .exchange(format!("GET {read} HTTP/1.0\r\n{host}\r\n").as_bytes())
                 .await;
@@ -216,15 +216,15 @@ async fn other_versions_of_http_are_answered_or_refused() {
         for strange in [
             "GET /health\r\n\r\n",
             "GET /health HTTP/0.9\r\n\r\n",
-            "GET /health HTTP/2.0\r\nhost: here\r\n\r\n",
-            "GET /health HTTP/1.11\r\nhost: here\r\n\r\n",
+            "GET /health HTTP/2.0\r\nhost: localhost\r\n\r\n",
+            "GET /health HTTP/1.11\r\nhost: localhost\r\n\r\n",
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
             "GET  /health HTTP/1.1\r\n\r\n",
             "\r\n\r\n\r\n\r\n",
             "GET /health HTTP/1.1\r\nhost: a\r\n b: folded\r\n\r\n",
             "GET /health HTTP/1.1\r\nbad name: x\r\n\r\n",
-            "GET /health HTTP/1.1\nhost: here\n\n",
+            "GET /health HTTP/1.1\nhost: localhost\n\n",
         ] {
             let answer = stage.exchange(strange.as_bytes()).await;
             let told = statuses(&answer);

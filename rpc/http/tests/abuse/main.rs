@@ -26,3 +26,7 @@ mod replay;
 mod slow;
 #[cfg(test)]
 mod stage;
+
+/// The suite `face` holds answers to the OpenAPI document. Here, any refusal is right.
+#[cfg(test)]
+fn check_answer(_: &axum::http::Method, _: &str, _: &fixture::Answer) {}

@@ -23,7 +23,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, bool> {
 }
 
 fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

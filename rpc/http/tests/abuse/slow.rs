@@ -34,7 +34,7 @@ async fn a_head_that_never_ends_is_dropped() {
     let attack = async {
         let slow = (0..20).map(|_| async {
             let mut stream = stage.connect().await;
-            let begun = b"GET /health HTTP/1.1\r\nhost: here\r\nx-slow: ";
+            let begun = b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-slow: ";
             stream.write_all(begun).await.unwrap();
             assert!(drip(&mut stream, b'a').await, "it may go on for ever");
         });
@@ -106,7 +106,7 @@ async fn answers_that_nobody_reads_stay_unmade() {
     let large = stage.face.upload(&content(64)).await;
     stage.face.handle.provider.write_index();
     let path = format!("/read?data_root={large:?}&offset=0&length=99999999");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let attack = async {
         let mut deaf = Vec::new();
         for _ in 0..60 {

@@ -105,7 +105,7 @@ impl Stage {
     /// is opened again.
     async fn proof(&self, stream: &mut TcpStream) -> String {
         let path = format!("/chunk_proof?data_root={:?}&chunk_index=1", self.root);
-        let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         for _ in 0..500 {
             let sent = stream.write_all(request.as_bytes()).await;
             if sent.is_ok()
@@ -171,7 +171,7 @@ pub(crate) fn put_request(chunk: &[u8], more: &str) -> Vec<u8> {
 pub(crate) fn put_head(more: &str) -> String {
     let signed = signed("//Writer", "PUT", BUCKET);
     format!(
-        "PUT /node HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n\
+        "PUT /node HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          authorization: {signed}\r\n{more}\r\n"
     )
 }

@@ -198,11 +198,84 @@ async fn only_members_read_where_the_operator_says_so() {
             let request = Request::get(&path).header("authorization", signed(suri, "GET", BUCKET));
             face.send(request.body(Body::empty()).unwrap())
         };
-        assert_eq!(ask("//Stranger").await.status, 403, "{path}");
+        // What is found by its hash alone is not there for a stranger.
+        let refused = if path.contains("bucket_id") { 403 } else { 404 };
+        assert_eq!(ask("//Stranger").await.status, refused, "{path}");
         ask("//Reader").await.ok();
     }
     let ask = json!({ "bucket_id": BUCKET.0, "hashes": [hex0(root)] });
     let post = (Method::POST, "/exists");
     assert_eq!(face.send_json(post, None, &ask).await.status, 401);
     face.get("/health").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_members_read_a_stranger_learns_nothing_of_what_is_held() {
+    let config = HttpConfig {
+        reads: ReadAccess::Members,
+        ..quick()
+    };
+    let face = Face::with(config, Default::default(), |rpc| rpc).await;
+    let held = face.upload(b"abc").await;
+    let absent = cairn_primitives::HashingProfile::Plain.chunk(b"def");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let old = signed_at("//Stranger", "GET", BUCKET, now.as_secs() - 400);
+    let headers = [
+        (None, 401),
+        (Some("Web3Storage nonsense".to_owned()), 401),
+        (Some(old), 401),
+        (Some(signed("//Stranger", "GET", BUCKET)), 404),
+        (Some(signed("//Writer", "GET", BucketId(8))), 404),
+    ];
+    for (header, status) in headers {
+        for path in ["/node?hash=", "/read?offset=0&length=3&data_root="] {
+            for root in [held, absent] {
+                let mut request = Request::get(format!("{path}{root:?}"));
+                if let Some(header) = &header {
+                    request = request.header("authorization", header);
+                }
+                let answer = face.send(request.body(Body::empty()).unwrap()).await;
+                assert_eq!(answer.status, status, "{path} {header:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_loses_its_role_reads_no_further() {
+    use futures::StreamExt;
+    use tower::ServiceExt;
+    let config = HttpConfig {
+        reads: ReadAccess::Members,
+        ..quick()
+    };
+    let face = Face::with(config, Default::default(), |rpc| rpc).await;
+    // More chunks than are sent before the role is looked at again; they are one and the same.
+    let root = face.upload(&vec![7; 128 * CHUNK]).await;
+    let path = format!("/read?data_root={root:?}&offset=0&length=99999999");
+    let request = Request::get(path).header("authorization", signed("//Reader", "GET", BUCKET));
+    let request = request.body(Body::empty()).unwrap();
+    let answer = face.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut pieces = answer.into_body().into_data_stream();
+    assert!(pieces.next().await.unwrap().is_ok());
+    face.chain.edit(|pallet| {
+        let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
+        bucket.members.retain(|(_, role)| *role != Role::Reader);
+    });
+    let is_seen = async || {
+        let info = face.handle.countersigner.on_chain(BUCKET).await.unwrap();
+        let members = info.unwrap().members;
+        members.iter().all(|(_, role)| *role != Role::Reader)
+    };
+    let mut tries = 0;
+    while !is_seen().await {
+        assert!(tries < 500, "the removal is not final");
+        tries += 1;
+        face.chain.advance();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let rest: Vec<_> = pieces.collect().await;
+    assert!(rest.len() <= 64, "{} chunks", rest.len());
+    assert!(rest.last().unwrap().is_err(), "the body looks complete");
 }

@@ -4,9 +4,13 @@ use crate::content::check_signature;
 use crate::fixture::*;
 use axum::http::Method;
 use cairn_bucket::{NewLeaf, StateRef};
-use cairn_primitives::{H256, LeafIndex};
+use cairn_http::HttpConfig;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::PrimaryProvider;
+use cairn_primitives::{H256, LeafIndex, Sequence};
 use cairn_provider::LeaseRequest;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const DELETE: (Method, &str) = (Method::POST, "/delete");
 
@@ -138,7 +142,7 @@ async fn nothing_changes_while_nothing_is_signed() {
 }
 
 /// Commits content as its importer would, whatever padding it has.
-fn import(face: &Face, content: &[u8]) {
+pub(crate) fn import(face: &Face, content: &[u8]) {
     let provider = &face.handle.provider;
     let lease = provider
         .blocking_lease(BUCKET, LeaseRequest::write())
@@ -169,4 +173,78 @@ async fn leaves_that_could_not_answer_for_their_padding_are_not_left_alone() {
     import(&face, b"no padding");
     import(&face, &content(3));
     delete(&face, "//Owner", 1).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_that_could_not_answer_is_signed_for_no_member() {
+    let face = Face::with(quick(), Default::default(), |rpc| rpc.refusing_padding()).await;
+    import(&face, b"no padding");
+    import(&face, &content(3));
+    // The operator has dropped the leaf that could answer, and nothing of the rest is signed yet.
+    let provider = &face.handle.provider;
+    let lease = provider
+        .blocking_lease(BUCKET, LeaseRequest::write())
+        .unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
+    drop(lease);
+    let nothing = json!({ "bucket_id": BUCKET.0, "data_roots": [] });
+    for answer in [
+        // A deletion that was made before, and an older one.
+        delete(&face, "//Owner", 1).await,
+        delete(&face, "//Owner", 0).await,
+        face.post("/commit", &nothing).await,
+    ] {
+        assert_eq!(answer.status, 422, "{}", answer.text());
+        assert_eq!(answer.json()["error"], "padding_refused");
+    }
+    assert_eq!(face.get("/commitment?bucket_id=7").await.status, 503);
+    // With a leaf that can answer it is, and is signed again for those who ask.
+    let root = face.upload(b"none either").await;
+    let committed = face.commit(root).await;
+    let again = face.post("/commit", &nothing).await.ok();
+    assert_eq!(again["mmr_root"], committed["mmr_root"]);
+    assert_eq!(again["leaf_indices"], json!([]));
+    delete(&face, "//Owner", 1).await.ok();
+}
+
+/// Adds another primary provider to the bucket, and deletes once that is final.
+async fn with_another_primary(config: HttpConfig) -> Answer {
+    let face = Face::with(config, Default::default(), |rpc| rpc).await;
+    with_leaves(&face).await;
+    // This provider's only: the header is worth nothing elsewhere.
+    delete(&face, "//Owner", 1).await.ok();
+    face.chain.edit(|pallet| {
+        let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
+        bucket.primary_providers.push(PrimaryProvider {
+            account: AccountId([7; 32]),
+            key: None,
+            endpoint: vec![],
+            agreement: None,
+        });
+    });
+    let is_seen = async || {
+        let info = face.handle.countersigner.on_chain(BUCKET).await.unwrap();
+        info.unwrap().primary_providers.len() == 2
+    };
+    let mut tries = 0;
+    while !is_seen().await {
+        assert!(tries < 500, "the provider is not final");
+        tries += 1;
+        face.chain.advance();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    delete(&face, "//Owner", 2).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_counts_elsewhere_too_deletes_only_with_the_operators_consent() {
+    let refused = with_another_primary(quick()).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert_eq!(refused.json()["error"], "not_authorized");
+    let config = HttpConfig {
+        deletes_shared: true,
+        ..quick()
+    };
+    let answer = with_another_primary(config).await.ok();
+    assert_eq!(answer["start_seq"], 2);
 }

@@ -56,9 +56,16 @@ async fn each_address_has_a_rate_and_a_refusal_may_be_retried() {
     for _ in 0..100 {
         ask("127.0.0.1").await.ok();
     }
+    // Any website can have a browser on this machine send requests.
+    let page = async || {
+        let request = Request::get("/health").extension(Peer("127.0.0.1".parse().unwrap()));
+        let request = request.header("origin", "https://evil.example");
+        face.send(request.body(Body::empty()).unwrap()).await
+    };
+    assert_eq!(until_limited(page).await.status, 503);
     let counted = text(&registry);
     assert!(
-        counted.contains("cairn_http_rate_limited_total{by=\"address\"} 1"),
+        counted.contains("cairn_http_rate_limited_total{by=\"address\"} 2"),
         "{counted}"
     );
     assert!(

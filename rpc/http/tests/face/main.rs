@@ -35,3 +35,6 @@ mod replica;
 mod server;
 #[cfg(test)]
 mod terms;
+
+#[cfg(test)]
+use contract::check as check_answer;

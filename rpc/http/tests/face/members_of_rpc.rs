@@ -1,13 +1,15 @@
 //! Members of a bucket write to it over the JSON-RPC, with the header of the HTTP API.
 
+use crate::deletion::import;
 use crate::fixture::*;
 use cairn_http::HttpConfig;
-use cairn_primitives::{BucketId, HashingProfile};
+use cairn_primitives::{BucketId, H256, HashingProfile};
 use cairn_rpc_listener::{ListenerConfig, ListenerHandle, RpcMethods};
 use jsonrpsee::core::client::{ClientT, Error};
 use jsonrpsee::rpc_params;
 use jsonrpsee::ws_client::{HeaderMap, WsClient, WsClientBuilder};
 use serde_json::{Value, json};
+use sp_core::Pair;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +19,8 @@ const UNSAFE: i64 = -32_601;
 const AUTH_REQUIRED: i64 = 12_080;
 const INSUFFICIENT_ROLE: i64 = 12_081;
 const UNAVAILABLE: i64 = 12_082;
+const SHAPE: i64 = 12_042;
+const PAST_THE_END: i64 = 12_061;
 
 async fn listen(face: &Face, methods: RpcMethods) -> ListenerHandle {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -134,6 +138,36 @@ async fn what_is_not_of_one_bucket_stays_the_operators() {
     );
     // There is no leaf before the first.
     assert_eq!(call(&listener, &owner(), preview()).await, Err(12_060));
+}
+
+/// Drops leaves as an admin, who has signed the deletion.
+async fn prune(listener: &ListenerHandle, before: u64) -> Result<Value, i64> {
+    let owner = || by("//Owner", BUCKET);
+    let preview = ("cairnWrite_v1_deletionPayload", json!([BUCKET.0, before]));
+    let preview = call(listener, &owner(), preview).await.unwrap();
+    let payload = preview["payload"].as_str().unwrap();
+    let payload = hex::decode(payload.trim_start_matches("0x")).unwrap();
+    let signature = pair("//Owner").sign(&payload).0;
+    let authorisation = json!({
+        "admin": hex0(H256(account("//Owner").0)),
+        "signature": format!("0x01{}", hex::encode(signature)),
+        "leafCount": preview["commitment"]["leafCount"],
+    });
+    let params = json!([BUCKET.0, before, authorisation]);
+    call(listener, &owner(), ("cairnWrite_v1_pruneBucket", params)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_leaves_no_tree_that_could_not_answer() {
+    let face = Face::with(quick(), Default::default(), |rpc| rpc.refusing_padding()).await;
+    import(&face, b"no padding");
+    import(&face, &content(3));
+    let listener = listen(&face, RpcMethods::Auto).await;
+    assert_eq!(prune(&listener, 1).await, Err(SHAPE));
+    assert_eq!(prune(&listener, 2).await, Err(PAST_THE_END));
+    import(&face, b"none either");
+    let pruned = prune(&listener, 1).await.unwrap();
+    assert_eq!(pruned["commitment"]["startSeq"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

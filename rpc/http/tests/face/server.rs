@@ -30,7 +30,7 @@ async fn exchange(handle: &cairn_http::HttpHandle, request: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_answers_over_a_socket_until_it_is_stopped() {
@@ -43,7 +43,7 @@ async fn it_answers_over_a_socket_until_it_is_stopped() {
     // This server has not seen the upload.
     face.handle.provider.write_index();
     let read = format!(
-        "GET /read?data_root={root:?}&offset=0&length=999999 HTTP/1.1\r\nhost: here\r\n\
+        "GET /read?data_root={root:?}&offset=0&length=999999 HTTP/1.1\r\nhost: localhost\r\n\
          connection: close\r\n\r\n"
     );
     let answer = exchange(&handle, &read).await;
@@ -72,7 +72,7 @@ async fn connections_above_the_limit_are_closed() {
     };
     let handle = listen(&face, limits).await;
     let mut held = TcpStream::connect(handle.address()).await.unwrap();
-    held.write_all(b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n")
+    held.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut begun = [0; 12];
@@ -100,7 +100,7 @@ async fn a_client_that_sends_nothing_is_dropped() {
     for begun in [
         "",
         "GET /health HT",
-        "POST /exists HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\ncontent-type: application/json\r\n\r\n{",
+        "POST /exists HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\ncontent-type: application/json\r\n\r\n{",
     ] {
         let mut stream = TcpStream::connect(handle.address()).await.unwrap();
         stream.write_all(begun.as_bytes()).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_client_may_wait_for_its_answer_longer_than_it_may_be_silent() {
     let unknown = cairn_primitives::BucketId(99);
     let body = json!({ "bucket_id": 99, "data_roots": [] }).to_string();
     let request = format!(
-        "POST /commit HTTP/1.1\r\nhost: here\r\nconnection: close\r\nauthorization: {}\r\n\
+        "POST /commit HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: {}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         signed("//Writer", "POST", unknown),
         body.len()
@@ -171,5 +171,34 @@ async fn a_provider_that_stops_may_be_asked_again() {
         let answer = face.get(&path).await;
         assert_eq!(answer.status, 503, "{path}");
         assert_eq!(answer.json()["error"], json!("stopping"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_somebody_else_is_refused_on_this_machine() {
+    let face = Face::new().await;
+    let handle = listen(&face, quick().limits).await;
+    let ask = async |target: &str, host: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\n{host}connection: close\r\n\r\n");
+        exchange(&handle, &request).await
+    };
+    for host in [
+        "host: localhost\r\n",
+        "host: 127.0.0.1:3333\r\n",
+        "host: [::1]\r\n",
+    ] {
+        let answer = ask("/health", host).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+    }
+    for (target, host) in [
+        ("/health", "host: evil.example\r\n"),
+        ("/health", "host: evil.example:3333\r\n"),
+        ("/health", "host: localhost.evil.example\r\n"),
+        ("/health", "host: localhost\r\nhost: evil.example\r\n"),
+        ("http://evil.example/health", "host: localhost\r\n"),
+    ] {
+        let answer = ask(target, host).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
+        assert!(answer.contains("not_authorized"), "{answer}");
     }
 }

@@ -23,6 +23,8 @@ const KEPT_BUCKETS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 const QUESTIONS: usize = 16;
 /// How long the chain may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long a question waits until it may be asked.
+const PERMIT_TIME: Duration = Duration::from_secs(10);
 /// How often the chain is asked again for a bucket that it does not have yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -33,12 +35,24 @@ pub struct BucketMembers {
     pub members: Vec<(AccountId, Role)>,
     /// True if this provider has an agreement as one of its primary providers.
     pub is_ours: bool,
+    /// True if another provider is a primary provider of it.
+    pub is_shared: bool,
+}
+
+/// The reason why the chain does not tell a bucket.
+enum Unanswered {
+    /// The chain is not there, or does not answer.
+    ByChain(&'static str),
+    /// The question was not asked, since too many others wait.
+    NotAsked,
 }
 
 /// The members of buckets, and the rates of accounts.
 pub struct Members {
     handle: ExtensionHandle,
     questions: Semaphore,
+    /// How long a question waits until it may be asked.
+    permit_time: Duration,
     kept: Mutex<LruCache<BucketId, (Instant, BucketMembers)>>,
     rates: RateLimit<AccountId>,
 }
@@ -54,6 +68,7 @@ impl Members {
         Self {
             handle,
             questions: Semaphore::new(QUESTIONS),
+            permit_time: PERMIT_TIME,
             kept: Mutex::new(LruCache::new(KEPT_BUCKETS)),
             rates: RateLimit::default(),
         }
@@ -81,6 +96,22 @@ impl Members {
         let known = self.of(message.bucket, limits).await?;
         check_right(&known.members, &account, right)?;
         Ok(known)
+    }
+
+    /// Checks that an account, whose header was verified before, still has a right in a bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`].
+    pub async fn check_still(
+        &self,
+        account: &AccountId,
+        bucket: BucketId,
+        right: Right,
+        limits: &MemberLimits,
+    ) -> Result<(), MemberError> {
+        let known = self.of(bucket, limits).await?;
+        check_right(&known.members, account, right)
     }
 
     /// Returns the members of a bucket. Waits for a bucket that the chain does not have, since a
@@ -118,22 +149,28 @@ impl Members {
                 self.kept.lock().pop(&bucket);
                 Ok(None)
             }
-            Err(reason) => self.kept_members(bucket, max_stale, reason).map(Some),
+            Err(Unanswered::ByChain(reason)) => {
+                self.kept_members(bucket, max_stale, reason).map(Some)
+            }
+            // Others have asked too much: who they are tells nothing about the chain.
+            Err(Unanswered::NotAsked) => Err(MemberError::Unavailable("too many questions to it")),
         }
     }
 
-    async fn ask(&self, bucket: BucketId) -> Result<Option<BucketInfo>, &'static str> {
+    async fn ask(&self, bucket: BucketId) -> Result<Option<BucketInfo>, Unanswered> {
         if !self.handle.challenges.is_synced() {
-            return Err("it is not followed");
+            return Err(Unanswered::ByChain("it is not followed"));
         }
-        let asked = async {
-            let _permit = self.questions.acquire().await;
-            self.handle.countersigner.on_chain(bucket).await
+        let permit = timeout(self.permit_time, self.questions.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Unanswered::NotAsked);
         };
+        // The chain's time begins with the question.
+        let asked = self.handle.countersigner.on_chain(bucket);
         match timeout(ANSWER_TIME, asked).await {
             Ok(Ok(info)) => Ok(info),
-            Ok(Err(_)) => Err("it does not answer"),
-            Err(_) => Err("it does not answer in time"),
+            Ok(Err(_)) => Err(Unanswered::ByChain("it does not answer")),
+            Err(_) => Err(Unanswered::ByChain("it does not answer in time")),
         }
     }
 
@@ -155,6 +192,13 @@ impl Members {
         BucketMembers {
             members: info.members.clone(),
             is_ours: own.is_some_and(|own| own.agreement.is_some()),
+            is_shared: info
+                .primary_providers
+                .iter()
+                .any(|primary| primary.account != self.handle.account),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

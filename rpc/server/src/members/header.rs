@@ -63,6 +63,28 @@ impl<'h> SignedHeader<'h> {
         })
     }
 
+    /// Returns the account that the header names. Only [`SignedHeader::verify`] tells that it has
+    /// signed.
+    pub const fn account(&self) -> AccountId {
+        AccountId(self.key)
+    }
+
+    /// Checks that the header's time is within `max_skew` of this machine's.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError::TimestampExpired`] otherwise.
+    pub fn check_time(&self, max_skew: Duration) -> Result<(), MemberError> {
+        self.check_time_at(unix_time(), max_skew)
+    }
+
+    fn check_time_at(&self, now: Duration, max_skew: Duration) -> Result<(), MemberError> {
+        match now.as_secs().abs_diff(self.time) > max_skew.as_secs() {
+            true => Err(MemberError::TimestampExpired),
+            false => Ok(()),
+        }
+    }
+
     /// Returns the account that signed a message at a time within `max_skew` of `now`.
     ///
     /// # Errors
@@ -74,9 +96,7 @@ impl<'h> SignedHeader<'h> {
         now: Duration,
         max_skew: Duration,
     ) -> Result<AccountId, MemberError> {
-        if now.as_secs().abs_diff(self.time) > max_skew.as_secs() {
-            return Err(MemberError::TimestampExpired);
-        }
+        self.check_time_at(now, max_skew)?;
         let key = sr25519::Public::from_raw(self.key);
         let signature = sr25519::Signature::from_raw(self.signature);
         let raw = message.at(self.seconds);

@@ -1,6 +1,7 @@
 //! Any request to any method gets a result or an error of the table, and never changes what was
 //! signed.
 
+mod replicas;
 mod terms;
 
 use crate::fixture::{BUCKET, Fixture};
