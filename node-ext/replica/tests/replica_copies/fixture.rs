@@ -244,8 +244,19 @@ impl Copy {
         self.store_with(BucketConfig::default())
     }
 
+    /// Waits for work of an earlier run, which goes on for a moment on its thread and has the
+    /// folder: with its process, it would end.
     pub(crate) fn store_with(&self, config: BucketConfig) -> FolderStore {
-        FolderStore::open(&self.path(), ID, config, SharedResources::default()).unwrap()
+        for _ in 0..10_000 {
+            let shared = SharedResources::default();
+            match FolderStore::open(&self.path(), ID, config, shared) {
+                Err(error) if format!("{error:?}").contains("Locked") => {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+        panic!("the folder is locked for ever");
     }
 
     /// Synchronises, as a process does that ends afterwards.
