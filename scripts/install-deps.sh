@@ -97,7 +97,7 @@ list_missing() {
 }
 
 if ! has cargo; then
-    echo 'cargo is not on PATH. Install Rust 1.90 or later (https://rustup.rs), and' >&2
+    echo 'cargo is not on PATH. Install Rust 1.92 or later (https://rustup.rs), and' >&2
     echo "if it is installed already, run: . \"\$HOME/.cargo/env\"" >&2
     exit 1
 fi

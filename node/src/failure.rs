@@ -62,6 +62,11 @@ pub(crate) enum Failure {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    #[error("cannot listen for S3 on {address}: {source}; choose another port with --s3-port")]
+    ListenForS3 {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("cannot store {}: {source}", escaped(.path))]
     Upload { path: PathBuf, source: RemoteError },
     #[error("cannot listen on {address}: {source}; choose another port with --rpc-port")]

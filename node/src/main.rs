@@ -33,6 +33,7 @@ mod quantity;
 mod remote;
 mod remote_error;
 mod rpc_args;
+mod s3_args;
 mod state_args;
 mod token_file;
 mod verification;

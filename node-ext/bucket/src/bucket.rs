@@ -14,6 +14,7 @@ mod clock;
 mod commit;
 mod content;
 mod create;
+mod events;
 mod fetch;
 mod group_commit;
 mod ingest;
@@ -21,6 +22,7 @@ mod listing;
 mod lookup;
 mod node_cache;
 mod nonconforming;
+mod object_records;
 mod prove;
 mod prove_sp;
 mod prune;
@@ -47,8 +49,10 @@ pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;
 pub use create::TreeStart;
+pub use events::{BucketEvent, EventListener};
 pub use fetch::StoredContent;
 pub use ingest::Ingested;
+pub use object_records::{ObjectChanges, ObjectRecordEntry};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
 pub use quota::quota_for_content;
@@ -150,6 +154,8 @@ pub struct Bucket {
     commit_lock: RwLock<()>,
     /// Lets one prune or release run at a time.
     prune_lock: Mutex<()>,
+    /// Held from reading object records until they are replaced.
+    objects: Mutex<()>,
     content: Mutex<content::ContentState>,
     charge_cache: charge::ChargeCache,
     /// Notified when an upload ends, for a release that waits for it.
@@ -162,19 +168,6 @@ pub struct Bucket {
     flagged: RwLock<Option<(Sequence, u64)>>,
     poison: OnceLock<String>,
 }
-
-/// An event of a bucket.
-#[derive(Clone, Copy, Debug)]
-pub enum BucketEvent {
-    /// A signed root was recorded durably.
-    RootSigned(SignedRoot),
-    /// A write failed, so that the bucket takes no more writes.
-    WriteFailed,
-}
-
-/// A listener for a bucket's events. It runs on the thread that causes the event, and
-/// must not block.
-pub type EventListener = Arc<dyn Fn(BucketId, BucketEvent) + Send + Sync>;
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -293,6 +286,7 @@ impl Bucket {
             commits: GroupCommit::default(),
             commit_lock: RwLock::new(()),
             prune_lock: Mutex::new(()),
+            objects: Mutex::new(()),
             content: Mutex::new(content::ContentState::new(usage)),
             upload_ended: Condvar::new(),
             last_signed_root: Mutex::new(None),
@@ -390,18 +384,6 @@ impl Bucket {
                 reason: reason.clone(),
             }),
             None => Ok(()),
-        }
-    }
-
-    /// Sets the listener for the bucket's events.
-    pub fn set_listener(&self, listener: EventListener) {
-        // A bucket is opened for one provider, which sets it once.
-        let _ = self.listener.set(listener);
-    }
-
-    fn emit(&self, event: BucketEvent) {
-        if let Some(listener) = self.listener.get() {
-            listener(self.id, event);
         }
     }
 

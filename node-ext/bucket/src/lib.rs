@@ -61,6 +61,8 @@ pub use bucket::{
     EventListener, Ingested, KeepBytes, NewLeaf, SignedRoot, StoredContent, TreeStart,
     move_durably, now_ms,
 };
+// Records of objects, which `cairn-objects` builds and parses.
+pub use bucket::{ObjectChanges, ObjectRecordEntry};
 // Proving.
 pub use bucket::{MmrNode, SpAncestryProof, SpLeavesProof, StateRef, View};
 pub use cairn_primitives::{Answer, ProvenLeaf};

@@ -4,6 +4,7 @@
 //! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
 
 mod nonconforming;
+mod objects;
 mod retired;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ pub use nonconforming::{
     Child, FLAGS, FlagValue, NONCONFORMING, NodeKind, NonconformingValue, flag_key,
     nonconforming_key, parse_flag_key,
 };
+pub use objects::{OBJECTS, object_key, object_prefix, parse_object_key};
 pub use retired::Deletion;
 pub use retired::{
     DELETIONS, DeletionValue, RELEASE_LIST, RELEASE_LIST_COMPLETE_KEY, RELEASE_LIST_END, RETIRED,

@@ -10,6 +10,7 @@ mod chain_status;
 mod http_port;
 mod metrics_port;
 mod rpc_port;
+mod s3_port;
 mod service_manager;
 mod shutdown;
 mod startup_summary;
@@ -25,6 +26,7 @@ use crate::operator::chain_url;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
+use crate::s3_args::S3Args;
 use crate::token_file::{self, TokenFile};
 use crate::worker_args::WorkerArgs;
 use assembly::{Assembly, AssemblyParts, RunningGadget};
@@ -33,6 +35,7 @@ use cairn_chain::ChainClient;
 use cairn_chain_rpc::{RpcChainClient, RpcNode};
 use cairn_engine::Access;
 use cairn_gadget::ExtensionConfig;
+use cairn_http::HttpHandle;
 use cairn_keys::Signer;
 use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
@@ -44,6 +47,7 @@ use clap::{Args, ValueEnum};
 use http_port::HttpPort;
 use metrics_port::MetricsPort;
 use rpc_port::RpcPort;
+use s3_port::S3Port;
 use service_manager::ServiceManager;
 use shutdown::Shutdown;
 use startup_summary::{ServedAddresses, StartupSummary};
@@ -106,6 +110,8 @@ pub(crate) struct RunArgs {
     rpc: RpcArgs,
     #[command(flatten)]
     http: HttpArgs,
+    #[command(flatten)]
+    s3: S3Args,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
@@ -196,11 +202,14 @@ async fn run_provider(
         genesis,
         listener,
         http,
+        s3,
         metrics,
         following,
     } = found;
     let connections = args.rpc.connections();
-    let connections = connections.saturating_add(args.http.connections());
+    let connections = connections
+        .saturating_add(args.http.connections())
+        .saturating_add(args.s3.connections());
     let opening = args.provider;
     let on_copy = args.schedule.on_copy();
     let (stated, on_other) = (args.chain_hashing, args.schedule.config().on_other_chain);
@@ -275,6 +284,7 @@ async fn run_provider(
         rpc: listener.address(),
         config: &config,
         http: http.as_ref().map(HttpPort::address),
+        s3: s3.as_ref().map(S3Port::address),
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
     let startup_summary = StartupSummary::new(&provider, following, &at);
@@ -285,6 +295,7 @@ async fn run_provider(
     }
     let http = http.map(|port| port.serve(rpc.clone(), args.http.config(http_counts)));
     let http = http.transpose()?;
+    let s3 = s3.map(|port| port.serve(rpc.clone())).transpose()?;
     let served = listener.serve(rpc, config)?;
     let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));
     output.answer(&startup_summary)?;
@@ -304,14 +315,16 @@ async fn run_provider(
         let _ = reported.await;
     }
     drop((address_file, token_file));
-    let http_ended = async {
-        match http {
-            Some(http) => http.stop(SHUTDOWN_TIMEOUT).await,
-            None => true,
-        }
+    let ended_in_time = async |served: Option<HttpHandle>| match served {
+        Some(served) => served.stop(SHUTDOWN_TIMEOUT).await,
+        None => true,
     };
-    let (rpc_ended, http_ended) = tokio::join!(served.stop(SHUTDOWN_TIMEOUT), http_ended);
-    if !rpc_ended || !http_ended {
+    let (rpc_ended, http_ended, s3_ended) = tokio::join!(
+        served.stop(SHUTDOWN_TIMEOUT),
+        ended_in_time(http),
+        ended_in_time(s3)
+    );
+    if !rpc_ended || !http_ended || !s3_ended {
         tracing::warn!("some clients did not get their responses before the stop");
     }
     tracing::info!("closing the buckets");
@@ -339,6 +352,7 @@ struct Endpoints {
     genesis: Option<H256>,
     listener: RpcPort,
     http: Option<HttpPort>,
+    s3: Option<S3Port>,
     metrics: Option<MetricsPort>,
     following: ChainStatus,
 }
@@ -355,6 +369,7 @@ async fn open_endpoints(
         Some(address) => Some(http_port::bind(address).await?),
         None => None,
     };
+    let s3 = s3_port::bind(&args.s3).await?;
     let metrics = match args.metrics.address() {
         Some(address) => Some(metrics_port::bind(address).await?),
         None => None,
@@ -365,6 +380,7 @@ async fn open_endpoints(
     Ok(Endpoints {
         listener,
         http,
+        s3,
         metrics,
         following: ChainStatus::query_or_unreachable(&args.chain, &chain, configured).await?,
         genesis: chain.node().known_genesis(),

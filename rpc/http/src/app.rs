@@ -8,6 +8,7 @@ use crate::places::RecentPlaces;
 use crate::rate_limit::SourceRates;
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
+use cairn_object_store::{ObjectStore, StoreLimits};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{Lease, LeaseRequest};
@@ -32,6 +33,7 @@ pub(crate) struct App(Arc<Inner>);
 
 struct Inner {
     rpc: ProviderRpc,
+    objects: ObjectStore,
     config: HttpConfig,
     member_limits: MemberLimits,
     document: Bytes,
@@ -43,6 +45,7 @@ impl App {
     pub(crate) fn new(rpc: ProviderRpc, config: HttpConfig, document: Bytes) -> Self {
         Self(Arc::new(Inner {
             member_limits: config.limits.of_members(),
+            objects: ObjectStore::new(rpc.clone(), StoreLimits::default()),
             rpc,
             config,
             document,
@@ -53,6 +56,10 @@ impl App {
 
     pub(crate) fn rpc(&self) -> &ProviderRpc {
         &self.0.rpc
+    }
+
+    pub(crate) fn objects(&self) -> &ObjectStore {
+        &self.0.objects
     }
 
     pub(crate) fn recent(&self) -> &RecentPlaces {
@@ -102,10 +109,16 @@ impl App {
             .authorise(headers, method, bucket, Right::Write)
             .await?
             .is_ours;
-        // A copy to which something else is committed is no copy any more.
-        match self.0.rpc.handle().replicas.is_replica(bucket) {
+        self.check_not_replica(bucket)?;
+        Ok(is_ours)
+    }
+
+    /// Refuses writes to a replica's bucket: a copy to which something else is committed is no copy
+    /// any more.
+    pub(crate) fn check_not_replica(&self, bucket: BucketId) -> Result<(), HttpError> {
+        match self.0.rpc.handle().is_replica(bucket) {
             true => Err(HttpError::IsReplica),
-            false => Ok(is_ours),
+            false => Ok(()),
         }
     }
 
@@ -160,6 +173,17 @@ impl App {
         }
     }
 
+    /// Checks that a request is of a member of a bucket, whoever else may read.
+    pub(crate) async fn authorise_member(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        bucket: BucketId,
+    ) -> Result<(), HttpError> {
+        let checked = self.authorise(headers, method, bucket, Right::Read);
+        checked.await.map(drop)
+    }
+
     async fn authorise(
         &self,
         headers: &HeaderMap,
@@ -167,16 +191,50 @@ impl App {
         bucket: BucketId,
         right: Right,
     ) -> Result<BucketMembers, HttpError> {
+        // Before the chain is asked, which a stranger's request would not be worth.
+        let account = self.signer_of(headers, method, bucket)?;
+        self.check_right(&account, bucket, right).await
+    }
+
+    /// Returns the account that has signed a request, if it keeps to its rate.
+    pub(crate) fn signer_of(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        bucket: BucketId,
+    ) -> Result<AccountId, HttpError> {
         let header = auth::signed_header(headers)?;
         let method = method.as_str();
         let message = SignedMessage { method, bucket };
         let limits = &self.0.member_limits;
-        let members = self.0.rpc.members();
-        let known = members.authorise(header, message, right, limits).await;
-        if let (Err(MemberError::TooOften), Some(metrics)) = (&known, &self.0.config.metrics) {
+        let signer = self.0.rpc.members().signer_of(header, message, limits);
+        if let (Err(MemberError::TooOften), Some(metrics)) = (&signer, &self.0.config.metrics) {
             metrics.record_limited(LimitedBy::Account);
         }
-        Ok(known?)
+        Ok(signer?)
+    }
+
+    /// Checks that an account may write to a bucket now. Returns whether this provider has an
+    /// agreement for it.
+    pub(crate) async fn check_writer(
+        &self,
+        account: &AccountId,
+        bucket: BucketId,
+    ) -> Result<bool, HttpError> {
+        let known = self.check_right(account, bucket, Right::Write).await?;
+        self.check_not_replica(bucket)?;
+        Ok(known.is_ours)
+    }
+
+    async fn check_right(
+        &self,
+        account: &AccountId,
+        bucket: BucketId,
+        right: Right,
+    ) -> Result<BucketMembers, HttpError> {
+        let limits = &self.0.member_limits;
+        let members = self.0.rpc.members();
+        Ok(members.check(account, bucket, right, limits).await?)
     }
 
     async fn with_bucket<T: Send + 'static, E>(
@@ -221,7 +279,6 @@ impl App {
     where
         HttpError: From<E>,
     {
-        let until = Instant::now() + self.0.config.limits.finality_grace;
         let how = (WorkClass::Write, LeaseRequest::write());
         let handle = self.0.rpc.handle().clone();
         let checked = move |lease: &Lease| -> Result<T, HttpError> {
@@ -231,14 +288,23 @@ impl App {
             }
             Ok(job(lease)?)
         };
+        let patience = self.patience(is_ours);
         loop {
-            let done = self.with_bucket::<T, HttpError>(how, bucket, checked.clone());
-            let done = done.await;
-            let is_absent = matches!(done, Err(HttpError::BucketNotFound(_)));
-            if !is_absent || !is_ours || Instant::now() + RETRY_INTERVAL > until {
-                return done;
+            match self
+                .with_bucket::<T, HttpError>(how, bucket, checked.clone())
+                .await
+            {
+                Err(error) if patience.waits_after(&error).await => {}
+                done => return done,
             }
-            sleep(RETRY_INTERVAL).await;
+        }
+    }
+
+    /// Returns for how long a request waits for a bucket that may not be made yet.
+    pub(crate) fn patience(&self, is_ours: bool) -> Patience {
+        Patience {
+            until: Instant::now() + self.0.config.limits.finality_grace,
+            is_ours,
         }
     }
 
@@ -286,5 +352,23 @@ impl App {
             }
         }
         failed.map_or(Ok(None), Err)
+    }
+}
+
+/// The time for which a request waits for a bucket that this provider has an agreement for.
+pub(crate) struct Patience {
+    until: Instant,
+    is_ours: bool,
+}
+
+impl Patience {
+    /// Waits, and returns true, if the bucket was not there and may be soon.
+    pub(crate) async fn waits_after(&self, error: &HttpError) -> bool {
+        let is_absent = matches!(error, HttpError::BucketNotFound(_));
+        if !is_absent || !self.is_ours || Instant::now() + RETRY_INTERVAL > self.until {
+            return false;
+        }
+        sleep(RETRY_INTERVAL).await;
+        true
     }
 }

@@ -1,9 +1,11 @@
 //! Errors as today's provider answers them: a status, and a body with a code and its details.
 
 mod body;
+mod objects;
 mod terms;
 
 pub(crate) use body::ErrorBody;
+pub(crate) use objects::ObjectFault;
 pub(crate) use terms::RefusedTerms;
 
 use axum::Json;
@@ -72,6 +74,8 @@ pub(crate) enum HttpError {
     BodiesBusy,
     #[error("the request took too long")]
     TooSlow,
+    #[error(transparent)]
+    Object(#[from] ObjectFault),
     #[error(transparent)]
     Provider(#[from] Error),
 }
@@ -241,6 +245,7 @@ impl HttpError {
             }
             Self::BodiesBusy => (StatusCode::SERVICE_UNAVAILABLE, "busy", message()),
             Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "too_late", message()),
+            Self::Object(fault) => fault.answer(),
             Self::Provider(error) => coded(error),
         }
     }

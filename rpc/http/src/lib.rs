@@ -45,4 +45,4 @@ pub use config::{AllowedOrigins, HttpConfig, HttpLimits, ReadAccess};
 pub use metrics::HttpMetrics;
 pub use rate_limit::Peer;
 pub use router::{document, router};
-pub use server::{HttpHandle, serve};
+pub use server::{HttpHandle, serve, serve_router};

@@ -22,6 +22,7 @@ pub(crate) const SIGNED_HEADER: &str = "signedHeader";
 /// The routes with their document. Each route is added to both.
 pub(crate) struct Api {
     router: Router<App>,
+    streamed: Router<App>,
     paths: Map<String, Value>,
     schemas: Schemas,
 }
@@ -31,6 +32,40 @@ pub(crate) struct Api {
 pub(crate) struct Schemas {
     pub(crate) requests: SchemaGenerator,
     pub(crate) answers: SchemaGenerator,
+}
+
+/// All routes, and the document that describes them.
+pub(crate) struct Parts {
+    pub(crate) routes: Router<App>,
+    /// Those with bodies that are streams.
+    pub(crate) streamed: Router<App>,
+    pub(crate) document: Value,
+}
+
+/// Adds a method of `Api` for each method of routes with streams.
+macro_rules! streamed {
+    ($($name:ident = $method:ident,)*) => {
+        impl Api {
+            $(
+                pub(crate) fn $name<H, T>(self, path: &str, handler: H, operation: Operation) -> Self
+                where
+                    H: Handler<T, App>,
+                    T: 'static,
+                {
+                    let method = stringify!($method);
+                    self.add_streamed((method, path), routing::$method(handler), operation)
+                }
+            )*
+        }
+    };
+}
+
+streamed! {
+    streamed_get = get,
+    streamed_head = head,
+    streamed_put = put,
+    streamed_post = post,
+    streamed_delete = delete,
 }
 
 impl Api {
@@ -47,6 +82,7 @@ impl Api {
         schemas.answers.subschema_for::<ErrorBody>();
         Self {
             router: Router::new(),
+            streamed: Router::new(),
             paths: Map::new(),
             schemas,
         }
@@ -76,23 +112,34 @@ impl Api {
         self.add(("post", path), routing::post(handler), operation)
     }
 
-    fn add(
-        mut self,
-        (method, path): (&str, &str),
-        route: MethodRouter<App>,
-        operation: Operation,
-    ) -> Self {
+    fn add(mut self, method: (&str, &str), route: MethodRouter<App>, operation: Operation) -> Self {
+        self.describe(method, &operation);
+        self.router = self.router.route(method.1, route);
+        self
+    }
+
+    fn describe(&mut self, (method, path): (&str, &str), operation: &Operation) {
         let described = operation.describe(method, path, &mut self.schemas);
         let of_path = self.paths.entry(path.to_owned());
         if let Some(operations) = of_path.or_insert_with(|| json!({})).as_object_mut() {
             operations.insert(method.to_owned(), described);
         }
-        self.router = self.router.route(path, route);
+    }
+
+    /// Adds a route with a body that is a stream.
+    fn add_streamed(
+        mut self,
+        method: (&str, &str),
+        route: MethodRouter<App>,
+        operation: Operation,
+    ) -> Self {
+        self.describe(method, &operation);
+        self.streamed = self.streamed.route(method.1, route);
         self
     }
 
-    /// Returns the routes, and the document that describes them.
-    pub(crate) fn into_parts(self) -> (Router<App>, Value) {
+    /// Returns the routes, and their document.
+    pub(crate) fn into_parts(self) -> Parts {
         let Schemas {
             mut requests,
             mut answers,
@@ -123,6 +170,10 @@ impl Api {
                 },
             },
         });
-        (self.router, document)
+        Parts {
+            routes: self.router,
+            streamed: self.streamed,
+            document,
+        }
     }
 }

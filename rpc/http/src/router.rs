@@ -1,12 +1,14 @@
 //! The routes, and what is around all of them: CORS, rates, sizes, times, counts and tracing.
 
+mod objects;
+
 use crate::app::App;
 use crate::auth::CONTEXT;
 use crate::body_budget::{self, BodyBudget};
 use crate::config::{AllowedOrigins, HttpConfig};
 use crate::host;
 use crate::metrics;
-use crate::openapi::{Answer, Api, Operation};
+use crate::openapi::{Answer, Api, Operation, Parts};
 use crate::rate_limit::{self, Admission, SourceRates};
 use crate::routes::{
     buckets, commit, commitment, delete, info, negotiate, nodes, proofs, read, replica, subtree,
@@ -35,7 +37,11 @@ pub fn router(rpc: ProviderRpc, config: HttpConfig) -> Router {
         rates: SourceRates::new(limits.rate()),
         metrics: counts.clone(),
     };
-    let (routes, document) = api().into_parts();
+    let Parts {
+        routes,
+        streamed,
+        document,
+    } = api().into_parts();
     if let Some(counts) = &counts {
         begin_counts(counts, &document);
     }
@@ -44,6 +50,8 @@ pub fn router(rpc: ProviderRpc, config: HttpConfig) -> Router {
         .layer(from_fn_with_state(budget, body_budget::admit))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(body_bytes))
+        // Their bodies are not held in memory, have a limit of their own, and may take longer.
+        .merge(streamed.layer(DefaultBodyLimit::disable()))
         .layer(from_fn(host::admit))
         .layer(from_fn_with_state(admission, rate_limit::admit))
         .layer(from_fn_with_state(counts, metrics::record))
@@ -59,13 +67,14 @@ pub fn router(rpc: ProviderRpc, config: HttpConfig) -> Router {
 
 /// Returns the OpenAPI document, which `GET /openapi.json` serves too.
 pub fn document() -> Value {
-    api().into_parts().1
+    api().into_parts().document
 }
 
 /// Returns all routes, with the document that describes them. A group of further routes is a
 /// function that adds them.
 fn api() -> Api {
-    of_replicas(of_commitments(of_content(of_provider(Api::new()))))
+    let api = of_replicas(of_commitments(of_content(of_provider(Api::new()))));
+    objects::of_files(objects::of_keys(api))
 }
 
 fn of_provider(api: Api) -> Api {

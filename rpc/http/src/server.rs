@@ -1,6 +1,6 @@
 //! The listener: HTTP/1.1 connections within limits, until it is stopped.
 
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, HttpLimits};
 use crate::connections::{Connections, Usage};
 use crate::host::OnLoopback;
 use crate::metrics::HttpMetrics;
@@ -44,14 +44,37 @@ pub fn serve(
     rpc: ProviderRpc,
     config: HttpConfig,
 ) -> std::io::Result<HttpHandle> {
+    let (limits, metrics) = (config.limits, config.metrics.clone());
+    start(listener, router(rpc, config), &limits, metrics)
+}
+
+/// Serves routes of another API on a bound socket, within the limits of connections.
+///
+/// # Errors
+///
+/// The socket's, if it has no address.
+pub fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    limits: &HttpLimits,
+) -> std::io::Result<HttpHandle> {
+    start(listener, router, limits, None)
+}
+
+fn start(
+    listener: TcpListener,
+    router: Router,
+    limits: &HttpLimits,
+    metrics: Option<HttpMetrics>,
+) -> std::io::Result<HttpHandle> {
     let address = listener.local_addr()?;
     let (stop, stopping) = watch::channel(false);
     let server = Server {
-        connections: Connections::new(config.limits.connections, config.limits.per_source),
-        idle: config.limits.idle,
+        connections: Connections::new(limits.connections, limits.per_source),
+        idle: limits.idle,
         on_loopback: address.ip().to_canonical().is_loopback(),
-        metrics: config.metrics.clone(),
-        router: router(rpc, config),
+        metrics,
+        router,
         stopping,
     };
     Ok(HttpHandle {

@@ -67,7 +67,7 @@ impl Engine {
         prefix: &'e [u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
         let handle = self.family(family)?;
-        // No key of a bucket is longer.
+        // No key is longer that is scanned in reverse.
         let last = [prefix, &[0xff; 64]].concat();
         let from = IteratorMode::From(&last, Direction::Reverse);
         let entries = self.db.iterator_cf_opt(handle, uncached(), from);

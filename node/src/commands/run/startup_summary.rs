@@ -16,6 +16,7 @@ pub(super) struct ServedAddresses<'s> {
     pub(super) rpc: SocketAddr,
     pub(super) config: &'s ListenerConfig,
     pub(super) http: Option<SocketAddr>,
+    pub(super) s3: Option<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
 }
 
@@ -33,6 +34,8 @@ pub(super) struct StartupSummary {
     rpc_connections: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3: Option<String>,
     metrics: Option<String>,
     #[serde(flatten)]
     following: ChainStatus,
@@ -59,6 +62,7 @@ impl StartupSummary {
             },
             rpc_connections: served.config.limits.connections.get(),
             http: served.http.map(|address| format!("http://{address}")),
+            s3: served.s3.map(|address| format!("http://{address}")),
             metrics: served
                 .metrics
                 .map(|address| format!("http://{address}/metrics")),
@@ -98,6 +102,9 @@ impl fmt::Display for StartupSummary {
                 f,
                 "HTTP          {http}, members of a bucket may write to it"
             )?;
+        }
+        if let Some(s3) = &self.s3 {
+            writeln!(f, "S3            {s3}, for the keys of its file")?;
         }
         let metrics = self.metrics.as_deref().unwrap_or("none");
         writeln!(f, "metrics       {metrics}")?;

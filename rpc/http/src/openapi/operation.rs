@@ -14,44 +14,77 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// The answer of an operation.
-pub(crate) struct Answer {
-    schema: SchemaOf,
-    /// A field with a list, and the schema of its items. Answers that are sent piece by piece are
-    /// no type of their own.
-    list: Option<(&'static str, SchemaOf)>,
+pub(crate) enum Answer {
+    /// One value.
+    Json(SchemaOf),
+    /// A value with one more field, a list, and the schema of its items. Answers that are sent piece
+    /// by piece are no type of their own.
+    List(SchemaOf, &'static str, SchemaOf),
+    /// Content, or a range of it.
+    Bytes,
+    /// Headers alone.
+    None,
 }
 
 impl Answer {
     /// An answer that is one value.
     pub(crate) fn of<T: JsonSchema>() -> Self {
-        Self {
-            schema: schema_of::<T>,
-            list: None,
-        }
+        Self::Json(schema_of::<T>)
     }
 
     /// An answer with the fields of a type, and one more with a list.
     pub(crate) fn list<T: JsonSchema, Item: JsonSchema>(name: &'static str) -> Self {
-        Self {
-            schema: schema_of::<T>,
-            list: Some((name, schema_of::<Item>)),
-        }
+        Self::List(schema_of::<T>, name, schema_of::<Item>)
     }
 
-    fn describe(&self, generator: &mut SchemaGenerator) -> Value {
-        let schema = (self.schema)(generator).to_value();
-        let Some((name, item)) = self.list else {
-            return schema;
-        };
-        let items = item(generator).to_value();
-        json!({
-            "allOf": [schema, {
-                "type": "object",
-                "properties": { name: { "type": "array", "items": items } },
-                "required": [name],
-            }],
-        })
+    /// An answer that is content as it was stored.
+    pub(crate) const fn bytes() -> Self {
+        Self::Bytes
     }
+
+    /// An answer without a body.
+    pub(crate) const fn none() -> Self {
+        Self::None
+    }
+
+    /// Describes the successful responses, by their status.
+    fn describe(&self, generator: &mut SchemaGenerator) -> Map<String, Value> {
+        let json = |schema| json!({ "application/json": { "schema": schema } });
+        let responses = match self {
+            Self::Json(schema) => {
+                let content = json(schema(generator).to_value());
+                json!({ "200": { "description": "The answer.", "content": content } })
+            }
+            Self::List(schema, name, item) => {
+                let schema = schema(generator).to_value();
+                let items = item(generator).to_value();
+                let content = json(json!({
+                    "allOf": [schema, {
+                        "type": "object",
+                        "properties": { *name: { "type": "array", "items": items } },
+                        "required": [name],
+                    }],
+                }));
+                json!({ "200": { "description": "The answer.", "content": content } })
+            }
+            // Of the type that was given when it was stored.
+            Self::Bytes => json!({
+                "200": { "description": "The content.", "content": { "*/*": {} } },
+                "206": { "description": "The range.", "content": { "*/*": {} } },
+            }),
+            Self::None => json!({ "200": { "description": "The headers." } }),
+        };
+        match responses {
+            Value::Object(responses) => responses,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// The body of a request.
+enum RequestBody {
+    Json(SchemaOf),
+    Bytes,
 }
 
 /// An operation.
@@ -59,8 +92,10 @@ pub(crate) struct Operation {
     summary: &'static str,
     answer: Answer,
     right: Option<Right>,
+    /// Set if reading needs a role, whoever else may read.
+    is_of_members: bool,
     query: Option<SchemaOf>,
-    body: Option<SchemaOf>,
+    body: Option<RequestBody>,
     errors: &'static [u16],
 }
 
@@ -70,6 +105,7 @@ impl Operation {
             summary,
             answer,
             right: None,
+            is_of_members: false,
             query: None,
             body: None,
             errors: &[],
@@ -83,6 +119,12 @@ impl Operation {
         self
     }
 
+    /// The right in the bucket that the caller needs, also where everybody may read.
+    pub(crate) fn by_member(mut self, right: Right) -> Self {
+        self.is_of_members = true;
+        self.by(right)
+    }
+
     /// Parameters in the query: the fields of a type.
     pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
         self.query = Some(schema_of::<T>);
@@ -91,7 +133,13 @@ impl Operation {
 
     /// A body of JSON.
     pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(schema_of::<T>);
+        self.body = Some(RequestBody::Json(schema_of::<T>));
+        self
+    }
+
+    /// A body of bytes.
+    pub(crate) fn bytes(mut self) -> Self {
+        self.body = Some(RequestBody::Bytes);
         self
     }
 
@@ -111,16 +159,25 @@ impl Operation {
         };
         add("operationId", json!(format!("{method}_{name}")));
         add("summary", json!(self.summary));
-        add("responses", self.responses(&mut schemas.answers));
+        add("responses", self.responses(path, &mut schemas.answers));
         if let Some(security) = self.security() {
             add("security", security);
         }
+        let mut all = in_path(path);
         if let Some(query) = self.query {
-            add("parameters", parameters(query, &mut schemas.requests));
+            all.extend(parameters(query, &mut schemas.requests));
         }
-        if let Some(body) = self.body {
-            let schema = body(&mut schemas.requests).to_value();
-            let content = json!({ "application/json": { "schema": schema } });
+        if !all.is_empty() {
+            add("parameters", all.into());
+        }
+        if let Some(body) = &self.body {
+            let content = match body {
+                RequestBody::Json(schema) => {
+                    let schema = schema(&mut schemas.requests).to_value();
+                    json!({ "application/json": { "schema": schema } })
+                }
+                RequestBody::Bytes => json!({ "*/*": {} }),
+            };
             add(
                 "requestBody",
                 json!({ "required": true, "content": content }),
@@ -133,28 +190,38 @@ impl Operation {
         let signed = json!({ SIGNED_HEADER: [] });
         match self.right? {
             // The operator may let everybody read.
-            Right::Read => Some(json!([{}, signed])),
-            Right::Write | Right::Admin => Some(json!([signed])),
+            Right::Read if !self.is_of_members => Some(json!([{}, signed])),
+            Right::Read | Right::Write | Right::Admin => Some(json!([signed])),
         }
     }
 
-    fn responses(&self, generator: &mut SchemaGenerator) -> Value {
-        let answer = self.answer.describe(generator);
-        let mut responses = Map::new();
-        let ok = json!({
-            "description": "The answer.",
-            "content": { "application/json": { "schema": answer } },
-        });
-        responses.insert("200".to_owned(), ok);
+    fn responses(&self, path: &str, generator: &mut SchemaGenerator) -> Value {
+        let mut responses = self.answer.describe(generator);
         // Of any route: failures of the provider, and what may be retried.
         let mut statuses: BTreeSet<u16> = [500, 503].into();
         statuses.extend(self.errors);
         statuses.extend(self.right.iter().flat_map(|_| [401, 403]));
-        statuses.extend(self.query.iter().map(|_| 400));
+        if self.query.is_some() || path.contains('{') {
+            statuses.insert(400);
+        }
         // What does not parse.
-        statuses.extend(self.body.iter().flat_map(|_| [400, 413, 415, 422]));
+        let is_json = matches!(self.body, Some(RequestBody::Json(_)));
+        statuses.extend(
+            is_json
+                .then_some([400, 413, 415, 422])
+                .into_iter()
+                .flatten(),
+        );
+        if matches!(self.answer, Answer::Bytes) {
+            statuses.insert(416);
+        }
         for status in statuses {
-            responses.insert(status.to_string(), error(status));
+            let described = match self.answer {
+                // No answer to HEAD has a body.
+                Answer::None => json!({ "description": "An error." }),
+                _ => error(status),
+            };
+            responses.insert(status.to_string(), described);
         }
         responses.into()
     }
@@ -173,8 +240,21 @@ fn error(status: u16) -> Value {
     json!({ "description": "An error.", "content": content })
 }
 
+/// Describes the numbers in a path, such as `{bucket_id}`.
+fn in_path(path: &str) -> Vec<Value> {
+    let names = path.split('/').filter_map(|part| {
+        let name = part.strip_prefix('{')?;
+        name.strip_suffix('}')
+    });
+    let described = names.map(|name| {
+        let schema = json!({ "type": "integer", "minimum": 0 });
+        json!({ "name": name, "in": "path", "required": true, "schema": schema })
+    });
+    described.collect()
+}
+
 /// Describes the fields of a type as parameters in a query.
-fn parameters(query: SchemaOf, generator: &mut SchemaGenerator) -> Value {
+fn parameters(query: SchemaOf, generator: &mut SchemaGenerator) -> Vec<Value> {
     let reference = query(generator).to_value();
     let path = reference.get("$ref").and_then(Value::as_str);
     let name = path.and_then(|path| path.rsplit('/').next());

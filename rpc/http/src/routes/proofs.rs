@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cairn_primitives::{BucketId, ChunkIndex, MerkleProof};
 use cairn_provider::Lease;
-use cairn_rpc_api::{BucketApiServer, Code, Error, U64OrHex};
+use cairn_rpc_api::{BucketApiServer, Code, Error, MmrProofInfo, U64OrHex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,12 +51,12 @@ pub(crate) struct LeafQuery {
 
 #[derive(JsonSchema, Serialize)]
 pub(crate) struct LeafProof {
-    leaf: Leaf,
-    proof: LeafPath,
+    pub(super) leaf: Leaf,
+    pub(super) proof: LeafPath,
 }
 
 #[derive(JsonSchema, Serialize)]
-struct Leaf {
+pub(super) struct Leaf {
     #[schemars(with = "Hash")]
     data_root: String,
     data_size: u64,
@@ -64,12 +64,29 @@ struct Leaf {
 }
 
 #[derive(JsonSchema, Serialize)]
-struct LeafPath {
+pub(super) struct LeafPath {
     #[schemars(with = "Vec<Hash>")]
     peaks: Vec<String>,
     #[schemars(with = "Vec<Hash>")]
     siblings: Vec<String>,
     path: Vec<bool>,
+}
+
+impl From<MmrProofInfo> for LeafProof {
+    fn from(proven: MmrProofInfo) -> Self {
+        Self {
+            leaf: Leaf {
+                data_root: prefixed(proven.leaf.data_root),
+                data_size: proven.leaf.data_size.0,
+                total_size: proven.leaf.total_size.0,
+            },
+            proof: LeafPath {
+                peaks: all_prefixed(&proven.peaks),
+                siblings: all_prefixed(&proven.leaf_proof.siblings),
+                path: proven.leaf_proof.path,
+            },
+        }
+    }
 }
 
 pub(crate) async fn mmr_proof(
@@ -87,18 +104,7 @@ pub(crate) async fn mmr_proof(
         }
         _ => about(bucket)(error),
     })?;
-    Ok(Json(LeafProof {
-        leaf: Leaf {
-            data_root: prefixed(proven.leaf.data_root),
-            data_size: proven.leaf.data_size.0,
-            total_size: proven.leaf.total_size.0,
-        },
-        proof: LeafPath {
-            peaks: all_prefixed(&proven.peaks),
-            siblings: all_prefixed(&proven.leaf_proof.siblings),
-            path: proven.leaf_proof.path,
-        },
-    }))
+    Ok(Json(proven.into()))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -20,7 +20,7 @@ fn strict_components() -> Value {
     let schemas = components["schemas"].as_object_mut().unwrap();
     for (name, schema) in schemas {
         // A list is added to it.
-        let is_part = name == "Totals";
+        let is_part = name.ends_with("Totals");
         if schema.get("properties").is_some() && !is_part {
             schema["additionalProperties"] = json!(false);
         }
@@ -73,11 +73,16 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
         described.is_object(),
         "{method} {path}: {status} is not in the document"
     );
+    if described.get("content").is_none() {
+        assert_eq!(answer.body, b"", "{method} {path}: {status}");
+        return;
+    }
     let kind = answer.headers["content-type"].to_str().unwrap();
     let kind = kind.split(';').next().unwrap();
-    let content = &described["content"][kind];
+    let content = &described["content"];
+    let content = content.get(kind).unwrap_or(&content["*/*"]);
     assert!(content.is_object(), "{method} {path}: {status} as {kind}");
-    if kind == "application/json" {
+    if kind == "application/json" && content.get("schema").is_some() {
         let body = answer.json();
         let schema = compiled(&content["schema"]);
         let faults: Vec<_> = match schema.validate(&body) {

@@ -17,6 +17,7 @@ mod content;
 mod contract;
 #[cfg(test)]
 mod deletion;
+mod files;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod hostile;
 mod limits;
 #[cfg(test)]
 mod members_of_rpc;
+mod objects;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]

@@ -88,13 +88,43 @@ impl Members {
         limits: &MemberLimits,
     ) -> Result<BucketMembers, MemberError> {
         // Before the chain is asked, which a stranger's request would not be worth.
+        let account = self.signer_of(header, message, limits)?;
+        self.check(&account, message.bucket, right, limits).await
+    }
+
+    /// Returns the account that has signed a header, if it keeps to its rate.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`].
+    pub fn signer_of(
+        &self,
+        header: &str,
+        message: SignedMessage<'_>,
+        limits: &MemberLimits,
+    ) -> Result<AccountId, MemberError> {
         let header = SignedHeader::parse(header)?;
         let account = header.verify(message, header::unix_time(), limits.max_skew)?;
-        if !self.rates.admits(account, limits.rate) {
-            return Err(MemberError::TooOften);
+        match self.rates.admits(account, limits.rate) {
+            true => Ok(account),
+            false => Err(MemberError::TooOften),
         }
-        let known = self.of(message.bucket, limits).await?;
-        check_right(&known.members, &account, right)?;
+    }
+
+    /// Checks that an account has a right in a bucket now. Returns the bucket by the chain.
+    ///
+    /// # Errors
+    ///
+    /// [`MemberError`].
+    pub async fn check(
+        &self,
+        account: &AccountId,
+        bucket: BucketId,
+        right: Right,
+        limits: &MemberLimits,
+    ) -> Result<BucketMembers, MemberError> {
+        let known = self.of(bucket, limits).await?;
+        check_right(&known.members, account, right)?;
         Ok(known)
     }
 

@@ -174,6 +174,7 @@ impl Engine {
             layout::DELETIONS,
             layout::TOMBSTONES,
             layout::FLAGS,
+            layout::OBJECTS,
         ];
         for kind in kinds {
             for entry in self.scan(Family::Tree, kind)? {

@@ -8,11 +8,11 @@ use crate::layout;
 const STATE_WITHOUT_PEAKS: usize = 77;
 
 /// Returns whether the journal keeps this kind of key of the tree family: the state,
-/// leaves, signed roots, retired trees, deletions, tombstones, flags.
+/// leaves, signed roots, retired trees, deletions, tombstones, flags, objects.
 pub(super) fn is_journaled(key: &[u8]) -> bool {
     matches!(
         key.first(),
-        Some(b's' | b'l' | b'r' | b't' | b'a' | b'g' | b'f')
+        Some(b's' | b'l' | b'r' | b't' | b'a' | b'g' | b'f' | b'o')
     )
 }
 

@@ -1,0 +1,142 @@
+//! Listings as S3 has them: names with a prefix, grouped by a delimiter, in pages.
+//!
+//! A page ends with a name or a group, and the next one begins after all of it. Today's provider
+//! continues after the last name of a page, so that it repeats the groups after it, and never ends
+//! if a page has nothing else.
+
+use super::Index;
+use crate::error::ObjectError;
+use crate::record::ObjectRecord;
+
+/// The most names and groups of a page: 1,000, as in S3.
+const MAX_LISTED: u32 = 1_000;
+/// A byte above any of a name's, which is UTF-8.
+const ABOVE: u8 = 0xff;
+
+/// A request for a page of names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListRequest<'r> {
+    /// What all names begin with.
+    pub prefix: &'r str,
+    /// Names are grouped by what they have up to this after the prefix.
+    pub delimiter: Option<&'r str>,
+    /// Only names after this one.
+    pub start_after: Option<&'r str>,
+    /// Where the last page ended.
+    pub token: Option<&'r str>,
+    /// The most names and groups, 1,000 if it is 0 or more.
+    pub most: u32,
+}
+
+/// A name or a group of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// A name with its record.
+    Object(String, Box<ObjectRecord>),
+    /// A group, by what its names begin with.
+    Group(String),
+}
+
+/// A page of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The names and groups, in order.
+    pub listed: Vec<Listed>,
+    /// The token of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl ListRequest<'_> {
+    /// Returns the group that a name belongs to, if it does.
+    fn group_of<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let delimiter = self.delimiter.filter(|delimiter| !delimiter.is_empty())?;
+        let rest = name.strip_prefix(self.prefix)?;
+        let end = rest.find(delimiter)?.saturating_add(delimiter.len());
+        name.get(..self.prefix.len().saturating_add(end))
+    }
+
+    /// Returns the first name that may be in the page.
+    fn from(&self) -> Vec<u8> {
+        let after = |name: &str| [name.as_bytes(), &[0]].concat();
+        let start_after = self.start_after.map(after);
+        let token = self.token.map(|token| match self.group_of(token) {
+            Some(group) => past(group),
+            None => after(token),
+        });
+        let starts = [start_after, token];
+        let latest = starts.into_iter().flatten().max().unwrap_or_default();
+        latest.max(self.prefix.as_bytes().to_vec())
+    }
+}
+
+/// Returns what is after all names that begin with `prefix`.
+fn past(prefix: &str) -> Vec<u8> {
+    [prefix.as_bytes(), &[ABOVE]].concat()
+}
+
+/// A name with its record.
+type Entry = (String, ObjectRecord);
+
+impl<'b> Index<'b> {
+    /// Iterates over names and records from a name on.
+    pub(super) fn records_from(
+        &self,
+        from: &[u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, ObjectError>> + use<'b>, ObjectError> {
+        let index = *self;
+        let entries = self.bucket.object_records_from(self.space.tag(), from)?;
+        Ok(entries.map(move |entry| {
+            let (name, value) = entry?;
+            let name = String::from_utf8(name).map_err(|name| ObjectError::Unreadable {
+                bucket: index.bucket.id(),
+                name: String::from_utf8_lossy(name.as_bytes()).into_owned(),
+            })?;
+            let record = index.parse(&name, &value)?;
+            Ok((name, record))
+        }))
+    }
+
+    /// Lists a page of names. Skips the names of a group in one step, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectError`] if a record cannot be read.
+    pub fn list(&self, request: &ListRequest<'_>) -> Result<Listing, ObjectError> {
+        let most = match request.most {
+            0 => MAX_LISTED,
+            most => most.min(MAX_LISTED),
+        };
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut page = Listing::default();
+        let mut from = request.from();
+        'from: loop {
+            for entry in self.records_from(&from)? {
+                let (name, record) = entry?;
+                if !name.starts_with(request.prefix) {
+                    break 'from;
+                }
+                if page.listed.len() >= most {
+                    page.next = page.listed.last().map(Listed::name).map(str::to_owned);
+                    break 'from;
+                }
+                if let Some(group) = request.group_of(&name) {
+                    from = past(group);
+                    page.listed.push(Listed::Group(group.to_owned()));
+                    continue 'from;
+                }
+                page.listed.push(Listed::Object(name, Box::new(record)));
+            }
+            break;
+        }
+        Ok(page)
+    }
+}
+
+impl Listed {
+    /// Returns the name, or what the names of the group begin with.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Object(name, _) | Self::Group(name) => name,
+        }
+    }
+}
