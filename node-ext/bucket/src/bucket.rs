@@ -49,7 +49,6 @@ pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;
 pub use create::TreeStart;
-pub use events::{BucketEvent, EventListener};
 pub use fetch::StoredContent;
 pub use ingest::Ingested;
 pub use object_records::{ObjectChanges, ObjectRecordEntry};
@@ -168,6 +167,19 @@ pub struct Bucket {
     flagged: RwLock<Option<(Sequence, u64)>>,
     poison: OnceLock<String>,
 }
+
+/// An event of a bucket.
+#[derive(Clone, Copy, Debug)]
+pub enum BucketEvent {
+    /// A signed root was recorded durably.
+    RootSigned(SignedRoot),
+    /// A write failed, so that the bucket takes no more writes.
+    WriteFailed,
+}
+
+/// A listener for a bucket's events. It runs on the thread that causes the event, and
+/// must not block.
+pub type EventListener = Arc<dyn Fn(BucketId, BucketEvent) + Send + Sync>;
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -11,7 +11,7 @@ use cairn_bucket::{Bucket, NewLeaf, StoredContent};
 use cairn_primitives::chunk_tree::{self, CHUNK_BYTES};
 use cairn_primitives::{ChunkIndex, H256};
 
-/// Whether leaves may have padding slots.
+/// The rule for padding slots in leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// Content is one leaf, whatever its size.

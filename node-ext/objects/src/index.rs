@@ -12,7 +12,7 @@ use crate::name::{ObjectName, Space};
 use crate::record::{Kind, ObjectRecord};
 use cairn_bucket::{Bucket, ObjectChanges};
 
-/// What must hold for a record to be written.
+/// A condition for writing a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.

@@ -77,7 +77,7 @@ impl Attributes {
     }
 }
 
-/// What a bucket knows of an object.
+/// The record of an object in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRecord {
     /// The kind.
@@ -96,7 +96,7 @@ pub struct ObjectRecord {
     pub modified_s: u64,
     /// The number of parts that it was uploaded in; 0 if it was uploaded as a whole.
     pub parts: u16,
-    /// What the client has given to it.
+    /// The attributes that the client has given to it.
     pub attributes: Attributes,
 }
 

@@ -173,7 +173,7 @@ impl App {
         }
     }
 
-    /// Checks that a request is of a member of a bucket, whoever else may read.
+    /// Checks that a member of a bucket asks, even where everyone may read other content.
     pub(crate) async fn authorise_member(
         &self,
         headers: &HeaderMap,

@@ -41,7 +41,7 @@ pub struct ObjectContent {
     bucket: BucketId,
     name: String,
     record: ObjectRecord,
-    /// What is left.
+    /// The bytes that are not read yet.
     range: ByteRange,
     first: Option<Bytes>,
 }

@@ -47,9 +47,9 @@ pub struct NewObject {
     pub space: Space,
     /// The name.
     pub name: ObjectName,
-    /// What the client gives to it.
+    /// The attributes that the client gives to it.
     pub attributes: Attributes,
-    /// What must hold.
+    /// The condition for writing it.
     pub condition: Condition,
 }
 

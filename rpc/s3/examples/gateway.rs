@@ -36,8 +36,13 @@ async fn main() {
     ended.recv().await;
     provider.rpc.stop();
     served.stop(Duration::from_secs(20)).await;
+    // The buckets are closed with the last reference, which the workers have.
     let closing = provider.handle.provider.clone();
-    tokio::task::spawn_blocking(move || closing.close())
+    drop(provider);
+    while std::sync::Arc::strong_count(&closing) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::task::spawn_blocking(move || drop(closing))
         .await
         .unwrap();
 }

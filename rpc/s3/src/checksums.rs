@@ -22,7 +22,7 @@ const NAMES: [&str; 5] = [
     "x-amz-checksum-sha256",
 ];
 
-/// What a client has told of a body.
+/// The checksums of a body by its client.
 #[derive(Default)]
 pub(crate) struct Expected {
     /// The checksums before the body.

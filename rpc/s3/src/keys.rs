@@ -35,7 +35,7 @@ pub enum KeysError {
     /// A secret is too short.
     #[error("the secret of {0:?} has fewer than 16 characters")]
     ShortSecret(String),
-    /// A name is none that S3 clients take.
+    /// S3 clients do not take a name.
     #[error(
         "{0:?} is no name of an S3 bucket: it takes 3 to 63 lower-case letters, digits, dots and \
          hyphens"
@@ -75,7 +75,7 @@ struct BucketEntry {
     access: Access,
 }
 
-/// What a key may do with a bucket.
+/// The right of a key in a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Access {

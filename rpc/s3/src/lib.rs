@@ -5,8 +5,8 @@
 //!                                                                            └─► cairn-object-store
 //! ```
 //!
-//! **It is** a gateway for the operator's own buckets: whoever has a key of its file may read, or
-//! read and write, the buckets that the file gives to the key, without an account on chain. The
+//! **It is** a gateway for the operator's own buckets: anyone who has a key of its file may read,
+//! or read and write, the buckets that the file gives to the key, without an account on chain. The
 //! HTTP API and this have the same objects.
 //!
 //! **It is not** a judge of members: the roles of the chain are checked by the HTTP API alone. It

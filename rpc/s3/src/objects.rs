@@ -25,7 +25,7 @@ const KEPT: [&str; 4] = [
 /// Keys that one request may delete, as in S3.
 const MAX_DELETED: usize = 1_000;
 
-/// What a request gives to an object besides its content.
+/// The headers that a request gives to an object.
 #[derive(Default)]
 pub(crate) struct Given {
     pub(crate) content_type: Option<String>,
@@ -43,8 +43,8 @@ impl Given {
     }
 }
 
-/// What is told of an object.
-struct Told {
+/// The headers of an object in an answer.
+struct ObjectHeaders {
     content_type: Option<String>,
     metadata: HashMap<String, String>,
     kept: [Option<String>; 4],
@@ -53,7 +53,7 @@ struct Told {
     length: i64,
 }
 
-impl Told {
+impl ObjectHeaders {
     fn new(record: &ObjectRecord) -> Self {
         let all = record.attributes.metadata();
         let kept = KEPT.map(|name| {
@@ -159,7 +159,7 @@ impl Gateway {
                 start: asked.start,
                 end: asked.end,
             });
-        let told = Told::new(&record);
+        let headers = ObjectHeaders::new(&record);
         let content = self.store().content(bucket, &input.key, record, range);
         let content = content.await.map_err(of_store)?;
         let [
@@ -167,7 +167,7 @@ impl Gateway {
             content_disposition,
             content_encoding,
             content_language,
-        ] = told.kept;
+        ] = headers.kept;
         Ok(GetObjectOutput {
             body: Some(body_of(content)),
             accept_ranges: Some("bytes".to_owned()),
@@ -176,14 +176,14 @@ impl Gateway {
                 let last = asked.end.saturating_sub(1);
                 format!("bytes {}-{last}/{size}", asked.start)
             }),
-            content_type: told.content_type,
+            content_type: headers.content_type,
             cache_control: input.response_cache_control.or(cache_control),
             content_disposition: input.response_content_disposition.or(content_disposition),
             content_encoding: input.response_content_encoding.or(content_encoding),
             content_language: input.response_content_language.or(content_language),
-            e_tag: Some(told.tag),
-            last_modified: Some(told.modified),
-            metadata: Some(told.metadata),
+            e_tag: Some(headers.tag),
+            last_modified: Some(headers.modified),
+            metadata: Some(headers.metadata),
             ..GetObjectOutput::default()
         })
     }
@@ -200,24 +200,24 @@ impl Gateway {
             input.if_match.as_ref(),
             input.if_none_match.as_ref(),
         )?;
-        let told = Told::new(&record);
+        let headers = ObjectHeaders::new(&record);
         let [
             cache_control,
             content_disposition,
             content_encoding,
             content_language,
-        ] = told.kept;
+        ] = headers.kept;
         Ok(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            content_length: Some(told.length),
-            content_type: told.content_type,
+            content_length: Some(headers.length),
+            content_type: headers.content_type,
             cache_control,
             content_disposition,
             content_encoding,
             content_language,
-            e_tag: Some(told.tag),
-            last_modified: Some(told.modified),
-            metadata: Some(told.metadata),
+            e_tag: Some(headers.tag),
+            last_modified: Some(headers.modified),
+            metadata: Some(headers.metadata),
             ..HeadObjectOutput::default()
         })
     }

@@ -16,7 +16,7 @@ const ABOVE: u8 = 0xff;
 /// A request for a page of names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListRequest<'r> {
-    /// What all names begin with.
+    /// The beginning of all names.
     pub prefix: &'r str,
     /// Names are grouped by what they have up to this after the prefix.
     pub delimiter: Option<&'r str>,

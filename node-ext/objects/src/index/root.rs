@@ -43,7 +43,7 @@ mod tests {
     use cairn_engine::SharedResources;
     use cairn_primitives::{BucketId, H256, blake2_256};
 
-    /// The rule of today's provider, written as it is told: a list that is padded and halved.
+    /// The rule of today's provider, as it is described: a list that is padded and halved.
     fn by_the_rule(entries: &[(&str, H256, u64)]) -> H256 {
         let mut level: Vec<H256> = entries
             .iter()

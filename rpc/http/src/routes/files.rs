@@ -206,7 +206,7 @@ struct DirectoryListing {
     path: String,
     prefix: String,
     recursive: bool,
-    /// What is to be sent next; `None` at the end.
+    /// The next step; `None` at the end.
     next: Option<Step>,
     stats: Stats,
     is_first_entry: bool,

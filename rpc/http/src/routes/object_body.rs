@@ -1,4 +1,4 @@
-//! What objects and files have in common: a body is taken as a stream, and answered as one.
+//! The parts that objects and files have in common: a body is taken as a stream, and answered as one.
 
 use super::proofs::{Leaf, LeafPath, LeafProof};
 use super::ranges;

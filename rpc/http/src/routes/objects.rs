@@ -19,7 +19,7 @@ use cairn_primitives::BucketId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the headers of a client's own metadata begin with.
+/// The beginning of the headers of a client's own metadata.
 const METADATA: &str = "x-amz-meta-";
 /// The data root in the answer to `HEAD`, which the Rust client needs.
 const DATA_ROOT: HeaderName = HeaderName::from_static("x-amz-data-root");

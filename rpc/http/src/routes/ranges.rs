@@ -14,7 +14,7 @@ pub(super) fn asked(headers: &HeaderMap, size: u64) -> Result<Option<ByteRange>,
     let (start, end) = match (first, last) {
         (Some(first), Some(last)) => (first, last.saturating_add(1).min(size)),
         (Some(first), None) => (first, size),
-        // The last so many bytes.
+        // The number of bytes at the end.
         (None, Some(count)) => (size.saturating_sub(count), size),
         (None, None) => return Ok(None),
     };

@@ -26,6 +26,8 @@ mod hostile;
 mod limits;
 #[cfg(test)]
 mod members_of_rpc;
+mod object_proofs;
+#[cfg(test)]
 mod objects;
 #[cfg(test)]
 mod openapi;

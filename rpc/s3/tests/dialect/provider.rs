@@ -62,7 +62,8 @@ impl RunningProvider {
         }));
         for _ in 0..2_000 {
             let is_known = handle.countersigner.on_chain(BUCKETS[0]).await.is_ok();
-            if is_known && handle.challenges.is_synced() {
+            let may_sign = handle.provider.signing_off_reason().is_none();
+            if is_known && may_sign && handle.challenges.is_synced() {
                 break;
             }
             chain.advance();
