@@ -122,6 +122,9 @@ s3 cp --only-show-errors "$work/large" s3://photos/large
 s3 cp --only-show-errors s3://photos/large "$work/back"
 cmp "$work/large" "$work/back" || fail 'the large object differs'
 rm "$work/back"
+# However large an object is, a few of its chunks are in memory.
+peak=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$provider/status")
+[ "$peak" -lt 384 ] || fail "the gateway took $peak MiB of memory"
 refused InvalidPart api complete-multipart-upload --bucket photos --key parts --upload-id "$(
     api create-multipart-upload --bucket photos --key parts --query UploadId
 )" --multipart-upload 'Parts=[{PartNumber=1,ETag="'"$(printf '0%.0s' $(seq 64))"'"}]'
