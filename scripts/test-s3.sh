@@ -122,6 +122,11 @@ s3 cp --only-show-errors "$work/large" s3://photos/large
 s3 cp --only-show-errors s3://photos/large "$work/back"
 cmp "$work/large" "$work/back" || fail 'the large object differs'
 rm "$work/back"
+# A large copy is one of ranges, in parts.
+s3 cp --only-show-errors --copy-props metadata-directive s3://photos/large s3://photos/again
+s3 cp --only-show-errors s3://photos/again "$work/back"
+cmp "$work/large" "$work/back" || fail 'the copy of the large object differs'
+rm "$work/back"
 # However large an object is, a few of its chunks are in memory.
 peak=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$provider/status")
 [ "$peak" -lt 384 ] || fail "the gateway took $peak MiB of memory"

@@ -7,6 +7,7 @@ mod dedup;
 mod deletion;
 mod filled;
 mod group;
+mod http;
 mod import;
 mod ingest;
 mod isolation;
@@ -90,6 +91,9 @@ pub(crate) enum Workload {
     /// The import of a legacy database.
     #[value(name = "W15")]
     Import,
+    /// Requests over HTTP.
+    #[value(name = "W19")]
+    Http,
 }
 
 impl Workload {
@@ -110,6 +114,7 @@ impl Workload {
             Self::Restart => "W13",
             Self::Rpc => "W14",
             Self::Import => "W15",
+            Self::Http => "W19",
         }
     }
 
@@ -130,6 +135,7 @@ impl Workload {
             Self::Restart => restart::run(setup),
             Self::Rpc => rpc::run(setup),
             Self::Import => import::run(setup),
+            Self::Http => http::run(setup),
         }
     }
 }

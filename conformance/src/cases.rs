@@ -7,10 +7,12 @@ mod commitment;
 mod deletion;
 mod encoding;
 mod file;
+mod folder;
 mod identity;
 mod lookup;
 mod node;
 mod object;
+mod object_list;
 mod proof;
 mod rate;
 mod read;
@@ -40,7 +42,9 @@ pub(crate) const ALL: &[&[Case]] = &[
     proof::CASES,
     replica::CASES,
     object::CASES,
+    object_list::CASES,
     file::CASES,
+    folder::CASES,
     rust_sdk::CASES,
     script_sdk::CASES,
     challenge::CASES,

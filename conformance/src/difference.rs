@@ -43,11 +43,25 @@ pub enum Difference {
     ListDelay,
     /// A replica gets the roots that the chain has.
     ReplicaRoots,
+    /// An object is leaves without padding.
+    ObjectLeaves,
+    /// A range of an object is answered.
+    Ranges,
+    /// A key or a path has at most 1,024 bytes.
+    NameLength,
+    /// Metadata have at most 2 KiB.
+    MetadataLength,
+    /// A page of groups continues after the last of them.
+    GroupPages,
+    /// A continuation token is opaque.
+    OpaqueToken,
+    /// A file is not replaced by a folder, nor the other way.
+    KindChange,
 }
 
 impl Difference {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::HashLength,
         Self::UnknownDataRoot,
         Self::BodyLimit,
@@ -65,6 +79,13 @@ impl Difference {
         Self::ContextHeader,
         Self::ListDelay,
         Self::ReplicaRoots,
+        Self::ObjectLeaves,
+        Self::Ranges,
+        Self::NameLength,
+        Self::MetadataLength,
+        Self::GroupPages,
+        Self::OpaqueToken,
+        Self::KindChange,
     ];
 
     /// Returns its name in reports.
@@ -87,6 +108,13 @@ impl Difference {
             Self::ContextHeader => "context-header",
             Self::ListDelay => "list-delay",
             Self::ReplicaRoots => "replica-roots",
+            Self::ObjectLeaves => "object-leaves",
+            Self::Ranges => "ranges",
+            Self::NameLength => "name-length",
+            Self::MetadataLength => "metadata-length",
+            Self::GroupPages => "group-pages",
+            Self::OpaqueToken => "opaque-token",
+            Self::KindChange => "kind-change",
         }
     }
 
@@ -152,6 +180,29 @@ impl Difference {
             Self::ReplicaRoots => {
                 "the root of the last checkpoint, and an empty one before the first: the chain takes a \
                  replica's confirmation of no other"
+            }
+            Self::ObjectLeaves => {
+                "several leaves under the same data root: anyone may challenge a padding slot of one, \
+                 which nobody can answer"
+            }
+            Self::Ranges => "206 with the range: a client that asks for a part need not take 5 GiB",
+            Self::NameLength => {
+                "400 invalid_object_key or invalid_path above 1,024 bytes: names take space that no \
+                 quota bounds"
+            }
+            Self::MetadataLength => {
+                "400 serialization_error above 2 KiB: records take space that no quota bounds"
+            }
+            Self::GroupPages => {
+                "the next page goes on after the group; today's provider begins again, and a client \
+                 that reads all pages never ends"
+            }
+            Self::OpaqueToken => {
+                "400 invalid_continuation_token for a token that no page has returned: a page may end \
+                 with a group, which is no key"
+            }
+            Self::KindChange => {
+                "400 invalid_path; a file that becomes a folder is lost without a deletion"
             }
         }
     }

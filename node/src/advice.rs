@@ -239,6 +239,9 @@ pub(crate) fn legacy(error: &LegacyError) -> Option<String> {
             Some("name the folder that holds its CURRENT file".to_owned())
         }
         LegacyError::InUse { .. } => Some("stop that provider first".to_owned()),
+        LegacyError::NoIndexes { .. } => {
+            Some("name the folder that was the provider's DATA_DIR".to_owned())
+        }
         _ => None,
     }
 }

@@ -292,9 +292,43 @@ impl TreeBuilder {
         &mut self,
         hash: H256,
         length: usize,
+        emit: impl FnMut(InteriorNode),
+    ) -> Result<(), ShapeError> {
+        self.push_subtree(hash, Subtree::chunk(length)?, emit)
+    }
+
+    /// Adds the next chunks as a subtree without padding, whose nodes are known: as many as a
+    /// power of two, after a multiple of that number. Passes each completed interior node above it
+    /// to `emit`, children before parents.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError`] for a subtree with padding or at another place, or after a chunk that is not
+    /// full; the builder must not be used after that.
+    pub fn push_subtree(
+        &mut self,
+        hash: H256,
+        subtree: Subtree,
         mut emit: impl FnMut(InteriorNode),
     ) -> Result<(), ShapeError> {
-        let mut node = (hash, Subtree::chunk(length)?);
+        let slots = 1u64
+            .checked_shl(subtree.height)
+            .ok_or(ShapeError::TooLarge)?;
+        if subtree.chunks != slots {
+            return Err(ShapeError::LeftNotFull {
+                bytes: subtree.bytes,
+                expected: slots.saturating_mul(CHUNK_SIZE),
+            });
+        }
+        if let Some((_, waiting)) = self.waiting.last()
+            && waiting.height < subtree.height
+        {
+            return Err(ShapeError::UnequalHeight {
+                left: waiting.height,
+                right: subtree.height,
+            });
+        }
+        let mut node = (hash, subtree);
         while let Some((_, waiting)) = self.waiting.last() {
             if waiting.height != node.1.height {
                 break;
@@ -304,10 +338,10 @@ impl TreeBuilder {
             };
             node = join(self.profile, left, Some(node), &mut emit)?;
         }
-        // A merge checks that the subtree to its left is full; a chunk that is next to a
-        // higher subtree must be checked here.
+        // A merge checks that the subtree to its left is full; a subtree that is next to a
+        // higher one must be checked here.
         if let Some((_, waiting)) = self.waiting.last() {
-            if length == 0 {
+            if subtree.bytes == 0 {
                 return Err(ShapeError::EmptyChunk);
             }
             let expected = waiting.chunks.saturating_mul(CHUNK_SIZE);

@@ -1,13 +1,19 @@
 //! The import from a legacy provider: its database, in each of the four eras, becomes buckets
-//! with the same roots, whose proofs pass. A fault in one bucket affects only that bucket, and
-//! the source is only read.
+//! with the same roots, whose proofs pass, and with the names of their objects. A fault in one
+//! bucket affects only that bucket, and the source is only read.
 
 #[path = "legacy_import/faulty.rs"]
 mod faulty;
 #[path = "legacy_import/interrupted.rs"]
 mod interrupted;
+#[path = "legacy_import/last_commitment.rs"]
+mod last_commitment;
 #[path = "legacy_import/locked.rs"]
 mod locked;
+#[path = "legacy_import/named.rs"]
+mod named;
+#[path = "legacy_import/names.rs"]
+mod names;
 #[path = "legacy_import/support.rs"]
 mod support;
 #[path = "legacy_import/unprovable.rs"]

@@ -26,6 +26,8 @@ mod operation;
 mod process;
 #[path = "standalone/reference/mod.rs"]
 mod reference;
+#[path = "standalone/replica.rs"]
+mod replica;
 #[path = "standalone/subscriptions.rs"]
 mod subscriptions;
 #[path = "standalone/wire.rs"]

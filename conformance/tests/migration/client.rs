@@ -48,12 +48,6 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let (status, bytes) = self.exchange(method, path, body).await;
-        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&bytes));
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    async fn exchange(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Vec<u8>) {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
         let (mut sender, connection) = handshake.await.unwrap();
@@ -73,7 +67,8 @@ impl Client {
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         connection.abort();
-        (status.as_u16(), bytes.to_vec())
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&bytes));
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     /// Runs the script over buckets. Returns what it was answered.
@@ -182,18 +177,6 @@ impl Client {
             self.get(format!("/node?hash={hash}"), all).await;
         }
         self.get(format!("/node?hash={root}"), all).await;
-    }
-
-    /// Has the newest commitment of an imported bucket signed, by a commit without data roots. Until
-    /// then it is a 503: nothing is signed that was not signed here, and the old provider's
-    /// signatures are not in its database.
-    pub(crate) async fn sign_newest(&self, bucket: u64) {
-        let path = format!("/commitment?bucket_id={bucket}");
-        let (status, _) = self.exchange(Method::GET, &path, None).await;
-        assert_eq!(status, 503, "this step is not needed any more: take it out");
-        let body = json!({ "bucket_id": bucket, "data_roots": [] });
-        let answer = self.send(Method::POST, "/commit", Some(body)).await;
-        assert_eq!(answer["leaf_indices"], json!([]));
     }
 
     /// Stores and commits one more leaf, the next of a bucket.

@@ -1,4 +1,4 @@
-//! Agreements: terms that a provider signs, and that the owner of a new bucket redeems.
+//! Agreements: terms that a provider signs, and that the owner of a bucket redeems.
 
 use crate::UserError;
 use crate::block::STORAGE;
@@ -11,8 +11,22 @@ use subxt::ext::scale_encode::EncodeAsType;
 
 /// The prefix of primary terms in the hash that is signed.
 const PRIMARY_TERMS: &[u8] = b"primary-term-v1:";
+/// The prefix of a replica's terms in the hash that is signed.
+const REPLICA_TERMS: &[u8] = b"replica-term-v1:";
 
-/// The terms of a primary agreement about a new bucket.
+/// The further terms of a replica's agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaTerms {
+    /// The balance that pays for confirmations.
+    pub sync_balance: u128,
+    /// The least anchor blocks between two confirmations.
+    pub min_sync_interval: u32,
+    /// The price of a confirmation.
+    pub sync_price: u128,
+}
+
+/// The terms of an agreement: of a primary provider about a new bucket, or of a replica about one
+/// that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The account that redeems them.
@@ -29,6 +43,8 @@ pub struct Terms {
     pub nonce: u64,
     /// The bucket, if it is not a new one.
     pub bucket: Option<u64>,
+    /// The further terms, if they are a replica's.
+    pub replica: Option<ReplicaTerms>,
 }
 
 impl Terms {
@@ -47,13 +63,27 @@ impl Terms {
             ("nonce", Value::u128(self.nonce.into())),
             ("bucket", target),
             ("bucket_id", option(id)),
-            ("replica_params", option(None)),
+            (
+                "replica_params",
+                option(self.replica.map(ReplicaTerms::to_value)),
+            ),
+        ])
+    }
+}
+
+impl ReplicaTerms {
+    fn to_value(self) -> Value {
+        let interval = Value::u128(self.min_sync_interval.into());
+        Value::named_composite([
+            ("sync_balance", Value::u128(self.sync_balance)),
+            ("min_sync_interval", interval),
+            ("sync_price", Value::u128(self.sync_price)),
         ])
     }
 }
 
 impl Chain {
-    /// Returns the bytes that a provider signs for primary terms.
+    /// Returns the bytes that a provider signs for terms.
     ///
     /// # Errors
     ///
@@ -69,7 +99,11 @@ impl Chain {
                 fields.find(|field| field.name.as_deref() == Some("terms"))
             })
             .ok_or_else(|| UserError::metadata(CALL, "it has no argument `terms`"))?;
-        let mut message = PRIMARY_TERMS.to_vec();
+        let context = match terms.replica {
+            None => PRIMARY_TERMS,
+            Some(_) => REPLICA_TERMS,
+        };
+        let mut message = context.to_vec();
         terms
             .to_value()
             .encode_as_type_to(argument.ty.id, metadata.types(), &mut message)
@@ -116,13 +150,61 @@ impl Chain {
         max_bytes: u64,
         duration: u32,
     ) -> Result<u64, UserError> {
+        let terms = self
+            .free_terms(owner, provider, max_bytes, duration)
+            .await?;
+        let signature = signing.sign(&self.terms_message(&terms).await?);
+        self.establish(owner, provider, &terms, &signature).await
+    }
+
+    /// Makes a replica's agreement about a bucket, where the test has the provider's key. Its
+    /// storage is free.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::submit`].
+    pub async fn agree_replica(
+        &self,
+        owner: &Key,
+        provider: &Key,
+        bucket: u64,
+        max_bytes: u64,
+        duration: u32,
+        replica: ReplicaTerms,
+    ) -> Result<(), UserError> {
+        let account = provider.account();
+        let terms = Terms {
+            bucket: Some(bucket),
+            replica: Some(replica),
+            ..self.free_terms(owner, account, max_bytes, duration).await?
+        };
+        let signature = provider.sign(&self.terms_message(&terms).await?);
+        let arguments = named([
+            ("bucket_id", Value::u128(bucket.into())),
+            ("provider", values::account(account)),
+            ("terms", terms.to_value()),
+            ("sig", signature.to_value()),
+        ]);
+        self.call_storage(owner, "establish_replica_agreement", arguments)
+            .await
+            .map(drop)
+    }
+
+    /// Returns terms of a new bucket, for free, that are valid now.
+    async fn free_terms(
+        &self,
+        owner: &Key,
+        provider: AccountId,
+        max_bytes: u64,
+        duration: u32,
+    ) -> Result<Terms, UserError> {
         // As long as the chain allows, less what passes until the block: a busy machine seals
         // many blocks meanwhile.
         let limit = self.constant(STORAGE, "RequestTimeout").await?;
         let limit = u32::try_from(values::number(&limit)?)
             .map_err(|error| UserError::metadata("RequestTimeout", error))?;
         let valid_for = limit.saturating_sub(limit >> 2);
-        let terms = Terms {
+        Ok(Terms {
             owner: owner.account(),
             max_bytes,
             duration,
@@ -130,9 +212,8 @@ impl Chain {
             valid_until: self.anchor().await?.saturating_add(valid_for),
             nonce: self.last_nonce(provider).await?.saturating_add(1),
             bucket: None,
-        };
-        let signature = signing.sign(&self.terms_message(&terms).await?);
-        self.establish(owner, provider, &terms, &signature).await
+            replica: None,
+        })
     }
 
     /// Returns the highest nonce of a provider's terms that was redeemed.

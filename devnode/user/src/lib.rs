@@ -31,7 +31,7 @@ mod storage_state;
 mod transport;
 pub mod values;
 
-pub use agreements::Terms;
+pub use agreements::{ReplicaTerms, Terms};
 pub use block::{Block, Event, Included};
 pub use chain::{Chain, Entries};
 pub use error::UserError;

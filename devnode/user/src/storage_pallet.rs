@@ -52,6 +52,8 @@ pub struct Settings {
     pub price_per_byte: u128,
     /// The most bytes of all agreements; 0 is no bound.
     pub max_capacity: u64,
+    /// The price of a confirmation, if it accepts replicas.
+    pub replica_sync_price: Option<u128>,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             max_duration: u32::MAX,
             price_per_byte: 0,
             max_capacity: 0,
+            replica_sync_price: None,
         }
     }
 }
@@ -182,7 +185,7 @@ impl Chain {
         self.call_storage(key, "register_provider", arguments).await
     }
 
-    /// Sets a provider's offer. It accepts primary agreements, extensions, and no replicas.
+    /// Sets a provider's offer. It accepts primary agreements and extensions.
     ///
     /// # Errors
     ///
@@ -197,7 +200,10 @@ impl Chain {
             ("max_duration", Value::u128(settings.max_duration.into())),
             ("price_per_byte", Value::u128(settings.price_per_byte)),
             ("accepting_primary", Value::bool(true)),
-            ("replica_sync_price", option(None)),
+            (
+                "replica_sync_price",
+                option(settings.replica_sync_price.map(Value::u128)),
+            ),
             ("accepting_extensions", Value::bool(true)),
             ("max_capacity", Value::u128(settings.max_capacity.into())),
         ]);
@@ -240,6 +246,23 @@ impl Chain {
     ) -> Result<Sent, UserError> {
         let arguments = checkpoint_challenge(bucket, provider, location);
         self.send_storage(challenger, "challenge_checkpoint", arguments)
+            .await
+    }
+
+    /// Submits a challenge of what a replica has confirmed last.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::send`].
+    pub async fn challenge_replica(
+        &self,
+        challenger: &Key,
+        bucket: u64,
+        provider: AccountId,
+        location: Location,
+    ) -> Result<Sent, UserError> {
+        let arguments = checkpoint_challenge(bucket, provider, location);
+        self.send_storage(challenger, "challenge_replica", arguments)
             .await
     }
 

@@ -31,8 +31,8 @@ pub use shapes::{child_shapes, shape_of_content};
 use crate::bucket::recover::{self, UnverifiedBucket};
 use crate::bucket::{Bucket, SignedRoot};
 use crate::error::{OpenError, ProveError};
-use cairn_engine::layout::{Child, FlagValue};
-use cairn_engine::{Access, DamagedLog, SharedResources};
+use cairn_engine::layout::{self, Child, FlagValue};
+use cairn_engine::{Access, DamagedLog, Family, SharedResources};
 use cairn_primitives::chunk_tree::Subtree;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use content::ContentFindings;
@@ -187,12 +187,23 @@ impl<'b> BucketCheck<'b> {
             let why = "the database cannot read it";
             self.report.add_lost(place, error, why);
         }
+        self.check_objects();
         self.check_journal();
         let lost = self.content.lost(self.bucket.profile());
         Diagnosis {
             report: self.report,
             writes: self.writes,
             lost,
+        }
+    }
+
+    /// Reports names of objects that cannot be read. No other record tells what they were.
+    fn check_objects(&mut self) {
+        let entries = self.bucket.engine().scan(Family::Tree, layout::OBJECTS);
+        let read = entries.and_then(|mut entries| entries.try_for_each(|entry| entry.map(drop)));
+        if let Err(error) = read {
+            let why = "a repair keeps those that can be read, and has others only from the journal";
+            self.report.add_lost("names of objects", error, why);
         }
     }
 

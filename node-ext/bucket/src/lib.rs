@@ -49,6 +49,7 @@ mod base_path;
 mod bucket;
 mod error;
 mod fsck;
+mod legacy_commitment;
 mod salvage;
 mod scrub;
 mod transfer;
@@ -62,13 +63,18 @@ pub use bucket::{
     move_durably, now_ms,
 };
 // Records of objects, which `cairn-objects` builds and parses.
-pub use bucket::{ObjectChanges, ObjectRecordEntry};
+pub use bucket::{
+    CONTENT_RECORD_BYTES, ContentHold, ContentRecords, ObjectChanges, ObjectContent,
+    ObjectRecordEntry,
+};
 // Proving.
 pub use bucket::{MmrNode, SpAncestryProof, SpLeavesProof, StateRef, View};
 pub use cairn_primitives::{Answer, ProvenLeaf};
 // Pruning and releasing old trees; the charge against a quota.
 pub use bucket::{Authorisation, AuthorisedDeletion, Pruned, Released, RetiredTree, Tombstone};
 pub use bucket::{charge, quota_for_content};
+// The last commitments of a legacy provider, in the base path with its buckets.
+pub use legacy_commitment::{legacy_commitment, remove_legacy_commitment, write_legacy_commitment};
 // Errors, by operation.
 pub use error::{
     CommitError, CreateError, IndicatesDamage, IngestError, NotWritable, OpenError, ProveError,

@@ -21,21 +21,23 @@ pub use blob_log::BlobLog;
 pub use error::{EngineError, FaultKind};
 pub use index_db::{IndexBatch, IndexDb};
 pub use index_table::Table;
-pub use journal::{Change, JOURNAL_FILE, JournalLag, Reader as JournalReader, last_record};
+pub use journal::{
+    Change, JOURNAL_FILE, JournalLag, Reader as JournalReader, Record as JournalRecord, last_record,
+};
 pub use legacy_db::{LegacyDb, LegacyFamily};
 pub use options::DamagedLog;
 pub use options::{Resources, SharedResources};
 pub use scan::ReadResult;
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
-use journal::{Changes, Journal};
+use journal::{Changes, Journal, Rewriter};
 use options::{bucket_options, families};
 use rocksdb::{
     ColumnFamily, DBWithThreadMode, ReadOptions, SingleThreaded, WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 type Db = DBWithThreadMode<SingleThreaded>;
 
@@ -136,17 +138,35 @@ impl<'e> Batch<'e> {
 
 /// The open database of one bucket.
 pub struct Engine {
-    db: Db,
+    /// Shared with a rewrite of the journal.
+    db: Arc<Db>,
     path: PathBuf,
     shared: SharedResources,
     /// The journal; set once the bucket is open for writing.
-    journal: OnceLock<Journal>,
+    journal: OnceLock<Arc<Journal>>,
+    rewriter: Rewriter,
     single: AtomicU64,
     batched: AtomicU64,
     batched_keys: AtomicU64,
     /// Observes and fails writes, for tests.
     #[cfg(any(test, feature = "testing"))]
     pub probe: probe::WriteProbe,
+}
+
+fn handle_of(db: &Db, family: Family) -> Option<&ColumnFamily> {
+    db.cf_handle(match family {
+        Family::Tree => TREE_FAMILY,
+        Family::Content => CONTENT_FAMILY,
+    })
+}
+
+fn absent(path: &Path, family: Family) -> EngineError {
+    EngineError {
+        doing: "looking for a column family",
+        path: path.to_owned(),
+        kind: FaultKind::Corrupt,
+        message: format!("there is no family for {family:?}"),
+    }
 }
 
 /// One entry of a scan.
@@ -192,10 +212,11 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let db = opened.map_err(|error| EngineError::from_rocksdb(doing, path, &error))?;
         let engine = Self {
-            db,
+            db: Arc::new(db),
             path: path.to_owned(),
             shared: shared.clone(),
             journal: OnceLock::new(),
+            rewriter: Rewriter::default(),
             single: AtomicU64::new(0),
             batched: AtomicU64::new(0),
             batched_keys: AtomicU64::new(0),
@@ -209,23 +230,12 @@ impl Engine {
     }
 
     fn family_ref(&self, family: Family) -> Option<&ColumnFamily> {
-        self.db.cf_handle(match family {
-            Family::Tree => TREE_FAMILY,
-            Family::Content => CONTENT_FAMILY,
-        })
+        handle_of(&self.db, family)
     }
 
     fn family(&self, family: Family) -> Result<&ColumnFamily, EngineError> {
-        self.family_ref(family).ok_or_else(|| self.absent(family))
-    }
-
-    fn absent(&self, family: Family) -> EngineError {
-        EngineError {
-            doing: "looking for a column family",
-            path: self.path.clone(),
-            kind: FaultKind::Corrupt,
-            message: format!("there is no family for {family:?}"),
-        }
+        self.family_ref(family)
+            .ok_or_else(|| absent(&self.path, family))
     }
 
     fn error_of(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
@@ -358,7 +368,7 @@ impl Engine {
         synced: bool,
     ) -> Result<(), EngineError> {
         if let Some(family) = batch.absent {
-            return Err(self.absent(family));
+            return Err(absent(&self.path, family));
         }
         let write = |batch: Batch<'_>| {
             self.db
@@ -375,7 +385,7 @@ impl Engine {
 
     /// Makes durable what was written to the journal so far.
     pub fn sync_journal(&self) -> Result<(), EngineError> {
-        let synced = self.journal.get().map_or(Ok(()), Journal::sync);
+        let synced = self.journal.get().map_or(Ok(()), |journal| journal.sync());
         synced.map_err(|error| EngineError::from_io("syncing the journal", &self.path, &error))
     }
 

@@ -58,6 +58,9 @@ pub const CHAIN_FILE: &str = "chain";
 pub const LOCATION_FILE: &str = "location";
 /// The folder within the base path for the tombstones of signed roots.
 pub const TOMBSTONES_DIR: &str = "tombstones";
+/// The folder within the base path for the last commitments of a legacy provider, one file for each
+/// bucket, named as its folder.
+pub const LEGACY_COMMITMENTS_DIR: &str = "legacy-commitments";
 /// The file within the base path that the process using it has locked.
 pub const LOCK_FILE: &str = "LOCK";
 

@@ -50,7 +50,8 @@ pub use database::{IndexBatch, IndexDb, LegacyDb, LegacyFamily, Table};
 pub use database::{EngineError, FaultKind, Resources, SharedResources};
 // The journal, and files that RocksDB cannot check itself.
 pub use database::{
-    BlobLog, Change, DamagedLog, JOURNAL_FILE, JournalLag, JournalReader, last_record,
+    BlobLog, Change, DamagedLog, JOURNAL_FILE, JournalLag, JournalReader, JournalRecord,
+    last_record,
 };
 pub use database::{file_list, log_hole};
 // Parts of values.

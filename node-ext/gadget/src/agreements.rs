@@ -26,18 +26,16 @@ mod tests;
 pub(crate) use records::was_replica;
 pub use status::{AgreementReport, AgreementState, AgreementStatistics, AgreementStatus, Unserved};
 
-use super::heads::Heads;
+use super::heads::{HeadFollower, follow};
 use cairn_bucket::{Bucket, BucketConfig, CommitError, quota_for_content};
 use cairn_chain::{ChainClient, ChainError, Head};
 use cairn_primitives::onchain::Agreement;
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_provider::{BucketStatus, IndexError, LeaseRequest, Provider, ProviderError};
-use futures::FutureExt;
 use plan::{Action, BucketFacts, LocalBucket};
 use records::AgreementRecords;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 /// Anchor blocks between reads of all agreements: a minute.
@@ -114,6 +112,18 @@ impl std::fmt::Debug for AgreementWorker {
     }
 }
 
+impl HeadFollower for AgreementWorker {
+    const NAME: &'static str = "agreements";
+
+    fn chain(&self) -> Arc<dyn ChainClient> {
+        self.chain.clone()
+    }
+
+    fn on_head(&mut self, head: Head) -> impl Future<Output = ()> + Send {
+        self.on_finalized_head(head)
+    }
+}
+
 impl AgreementWorker {
     /// Creates the worker for a provider and a chain.
     pub(crate) fn new(
@@ -142,21 +152,7 @@ impl AgreementWorker {
 
     /// Follows agreements until `shutdown` completes.
     pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::new(self.chain.clone(), "agreements");
-        loop {
-            let mut looked = pin!(
-                async {
-                    let head = heads.next().await;
-                    self.on_finalized_head(head).await;
-                }
-                .fuse()
-            );
-            futures::select_biased! {
-                () = shutdown => return,
-                () = looked => {}
-            }
-        }
+        follow(self, shutdown).await;
     }
 
     pub(crate) async fn on_finalized_head(&mut self, head: Head) {

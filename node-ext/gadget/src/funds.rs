@@ -11,13 +11,11 @@ mod tests;
 
 pub use status::{FundsLevel, FundsReading, FundsStatus};
 
-use super::heads::Heads;
+use super::heads::{HeadFollower, follow};
 use cairn_chain::{ChainClient, ChainError, Head, Submission};
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse};
 use cairn_primitives::{H256, MAX_PATH, MAX_PEAKS, MerkleProof, MmrLeaf, MmrProof};
-use futures::FutureExt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 /// Anchor blocks between readings: ten minutes.
@@ -113,6 +111,18 @@ impl std::fmt::Debug for FundsWorker {
     }
 }
 
+impl HeadFollower for FundsWorker {
+    const NAME: &'static str = "funds";
+
+    fn chain(&self) -> Arc<dyn ChainClient> {
+        self.chain.clone()
+    }
+
+    fn on_head(&mut self, head: Head) -> impl Future<Output = ()> + Send {
+        self.on_finalized_head(head)
+    }
+}
+
 impl FundsWorker {
     pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
@@ -136,21 +146,7 @@ impl FundsWorker {
 
     /// Reads until `shutdown` completes.
     pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::new(self.chain.clone(), "funds");
-        loop {
-            let mut looked = pin!(
-                async {
-                    let head = heads.next().await;
-                    self.on_finalized_head(head).await;
-                }
-                .fuse()
-            );
-            futures::select_biased! {
-                () = shutdown => return,
-                () = looked => {}
-            }
-        }
+        follow(self, shutdown).await;
     }
 
     /// Reads at a finalized head, if that is due or more challenges are open.

@@ -1,8 +1,14 @@
-//! An endless stream of finalized heads that reconnects when the chain is lost.
+//! An endless stream of finalized heads that reconnects when the chain is lost, and the loop of the
+//! workers that do nothing else than follow it.
+
+#[cfg(test)]
+mod tests;
 
 use cairn_chain::{ChainClient, Head};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -73,6 +79,41 @@ impl Heads {
             Err(error) => {
                 tracing::warn!(what = self.worker, %error, "finalized heads cannot be subscribed to");
             }
+        }
+    }
+}
+
+/// A worker that acts at finalized heads only.
+pub(crate) trait HeadFollower: Send {
+    /// Its name, for the log.
+    const NAME: &'static str;
+
+    /// Returns the chain that it follows.
+    fn chain(&self) -> Arc<dyn ChainClient>;
+
+    /// Does what is due at a finalized head.
+    fn on_head(&mut self, head: Head) -> impl Future<Output = ()> + Send;
+}
+
+/// Calls a worker at each finalized head, until `shutdown` completes. What the worker does then is
+/// dropped.
+pub(crate) async fn follow<F: HeadFollower>(
+    follower: &mut F,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let mut shutdown = pin!(shutdown.fuse());
+    let mut heads = Heads::new(follower.chain(), F::NAME);
+    loop {
+        let mut followed = pin!(
+            async {
+                let head = heads.next().await;
+                follower.on_head(head).await;
+            }
+            .fuse()
+        );
+        futures::select_biased! {
+            () = shutdown => return,
+            () = followed => {}
         }
     }
 }

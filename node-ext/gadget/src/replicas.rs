@@ -9,6 +9,7 @@
 mod confirm;
 mod copy;
 mod http_peers;
+mod pending;
 mod plan;
 mod status;
 mod store;
@@ -194,7 +195,13 @@ impl ReplicaWorker {
                     confirms,
                 });
             }
-            reports.insert(bucket, ReplicaReport { state, last_sync });
+            let is_missing = state == ReplicaState::Missing;
+            let report = ReplicaReport {
+                state,
+                last_sync,
+                is_missing,
+            };
+            reports.insert(bucket, report);
         }
         self.status.replace(reports.clone());
         if due.is_empty() {
@@ -213,11 +220,7 @@ impl ReplicaWorker {
             .buffer_unordered(self.config.at_once.max(1))
             .collect()
             .await;
-        for (bucket, state) in done {
-            if let Some(report) = reports.get_mut(&bucket) {
-                report.state = state;
-            }
-        }
+        reports.extend(done);
         self.status.replace(reports);
         Ok(())
     }
@@ -245,8 +248,8 @@ impl ReplicaWorker {
         }
     }
 
-    /// Copies one bucket, and confirms it if it is time. Returns its state.
-    async fn keep(&self, due: &Due, config: BucketConfig) -> ReplicaState {
+    /// Copies one bucket, and confirms it if it is time.
+    async fn keep(&self, due: &Due, config: BucketConfig) -> ReplicaReport {
         let copying = self.status.begin(due.bucket);
         let copied = self.copy(due, config).await;
         drop(copying);
@@ -254,13 +257,27 @@ impl ReplicaWorker {
             self.status.count(|counts| {
                 counts.failed = counts.failed.saturating_add(1);
             });
-            return ReplicaState::Failed(reason);
+            return ReplicaReport {
+                state: reason.into(),
+                last_sync: due.agreement.last_sync.map(|last| last.block),
+                is_missing: due.is_missing,
+            };
         }
         let is_provable = self.is_provable(due.bucket, &due.agreement).await;
-        if due.confirms {
-            return self.confirm(due).await;
+        let (state, last_sync) = match due.confirms {
+            true => self.confirm(due).await,
+            false => {
+                let next = plan(&due.agreement, Some(&due.wanted), due.anchor, is_provable);
+                let last = due.agreement.last_sync.map(|last| last.block);
+                (next.state, last)
+            }
+        };
+        ReplicaReport {
+            // What was confirmed just now is here.
+            is_missing: !is_provable && state != ReplicaState::Synced,
+            state,
+            last_sync,
         }
-        plan(&due.agreement, Some(&due.wanted), due.anchor, is_provable).state
     }
 }
 

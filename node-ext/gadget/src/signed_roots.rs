@@ -13,16 +13,14 @@ mod tests;
 
 pub use status::{SignedRootProblem, SignedRootStatistics, SignedRootStatus};
 
-use super::heads::Heads;
+use super::heads::{HeadFollower, follow};
 use cairn_chain::{ChainClient, ChainError, Head, ReplicaClient};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
 use cairn_primitives::{BucketId, Commitment};
 use cairn_provider::{Provider, ProviderError, SignedRootState};
-use futures::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 /// Anchor blocks between comparisons of all buckets: ten minutes. Challenges are compared at every
@@ -155,6 +153,18 @@ impl std::fmt::Debug for SignedRootWorker {
     }
 }
 
+impl HeadFollower for SignedRootWorker {
+    const NAME: &'static str = "signed roots";
+
+    fn chain(&self) -> Arc<dyn ChainClient> {
+        self.chain.clone()
+    }
+
+    fn on_head(&mut self, head: Head) -> impl Future<Output = ()> + Send {
+        self.on_finalized_head(head)
+    }
+}
+
 impl SignedRootWorker {
     /// Creates the worker for a provider and a chain. `public` is the key that signs commitments
     /// here.
@@ -192,21 +202,7 @@ impl SignedRootWorker {
 
     /// Compares until `shutdown` completes.
     pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
-        let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::new(self.chain.clone(), "signed roots");
-        loop {
-            let mut looked = pin!(
-                async {
-                    let head = heads.next().await;
-                    self.on_finalized_head(head).await;
-                }
-                .fuse()
-            );
-            futures::select_biased! {
-                () = shutdown => return,
-                () = looked => {}
-            }
-        }
+        follow(self, shutdown).await;
     }
 
     pub(crate) async fn on_finalized_head(&mut self, head: Head) {

@@ -6,6 +6,7 @@
 //! | `cairn put`, `cairnWrite_v1_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
 //! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::record_signed_root` recorded |
 //! | `cairnBucket_v1_commitment`                                        | `Provider::sign_again`          |
+//! | the same, for what a legacy provider signed for anybody    | `Lease::sign_legacy`            |
 //! | `cairnBucket_v1_checkpointSignature`                               | `Lease::sign_again`             |
 //! | the worker that answers clients who ask for terms          | `Provider::sign_terms`, which reserves their nonce first |
 //! | the worker for replicas, for a root that `Bucket::record_signed_root` recorded | `Lease::permit` |

@@ -1,9 +1,10 @@
 //! Errors of an import. A fault in one bucket is not an error: it is reported in that
 //! bucket's entry, and the other buckets are imported.
 
-use cairn_bucket::{CreateError, OpenError, ProveError};
+use cairn_bucket::{CommitError, CreateError, OpenError, ProveError};
 use cairn_engine::{EngineError, FaultKind};
 use cairn_fs::FileError;
+use cairn_objects::ObjectError;
 use cairn_primitives::{BucketId, H256};
 use std::path::PathBuf;
 
@@ -32,6 +33,12 @@ pub enum LegacyError {
         /// The version: a number, or the bytes in hex if they are not one.
         found: String,
     },
+    /// The folder has no indexes of objects or files.
+    #[error("{path} has neither a folder s3_indices nor fs_indices")]
+    NoIndexes {
+        /// The folder.
+        path: PathBuf,
+    },
     /// None of the buckets can be decoded.
     #[error("{path} has no format version, and none of its buckets is in a known encoding")]
     UnknownEncoding {
@@ -49,6 +56,14 @@ pub enum LegacyError {
         /// The reason.
         reason: String,
     },
+    /// The names of a bucket's objects cannot be read or written.
+    #[error("the names of objects in bucket {bucket} cannot be imported: {source}")]
+    Names {
+        /// The bucket.
+        bucket: BucketId,
+        /// The reason.
+        source: Box<ObjectError>,
+    },
     /// The bucket's database could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -58,9 +73,23 @@ pub enum LegacyError {
 }
 
 impl LegacyError {
+    pub(super) fn names(bucket: BucketId, source: impl Into<ObjectError>) -> Self {
+        let source = Box::new(source.into());
+        Self::Names { bucket, source }
+    }
+
     /// Returns whether the disk is full.
     pub(super) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
+        let is_full = |error: &EngineError| error.kind == FaultKind::NoSpace;
+        match self {
+            Self::Engine(error) => is_full(error),
+            Self::Names { source, .. } => match &**source {
+                ObjectError::Commit(CommitError::Reserved(_)) => true,
+                ObjectError::Commit(CommitError::Engine(error)) => is_full(error),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 

@@ -1,27 +1,26 @@
-//! Imports buckets, each separately: builds it in a folder next to its final place, opens
-//! it for verification, and only then moves it into place.
+//! Imports buckets, each separately: builds it in a folder next to its final place, gives it the
+//! names of its objects, opens it for verification, and only then moves it into place.
 //!
 //! An interrupted import leaves complete buckets and `.importing` folders. Running it again
 //! discards these folders and skips the complete buckets.
 
-use super::copy_content::{ContentCopy, ContentError};
+use super::bucket_import::{BucketImport, ImportFailure};
 use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
+use super::last_commitment;
+use super::names::ImportableNames;
 use super::report::{LegacyBucketReport, LegacyReport, LegacyStatus};
 use super::source::LegacySource;
-use cairn_bucket::{Bucket, BucketConfig, Builder, KeepBytes, ProveError, StateRef, move_durably};
+use cairn_bucket::{Bucket, IngestError, KeepBytes, ProveError, StateRef, move_durably};
 use cairn_engine::layout::{BUCKETS_DIR, bucket_dir_name};
-use cairn_engine::{Access, EngineError, SharedResources};
+use cairn_engine::{Access, SharedResources};
 use cairn_fs::FileError;
 use cairn_primitives::mmr::Frontier;
-use cairn_primitives::{BucketId, LeafCount, Sequence};
+use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 use std::path::{Path, PathBuf};
 
 /// Suffix of the folder of a bucket that is being imported.
 const IMPORTING_EXTENSION: &str = "importing";
-
-/// Leaves in one write batch.
-const LEAF_BATCH: usize = 1024;
 
 /// The mode of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +48,13 @@ pub enum LegacyStep {
         /// Leaves in all.
         of: u64,
     },
+    /// Names of objects and files were given to the bucket.
+    Names {
+        /// Names done.
+        done: u64,
+        /// Names in all.
+        of: u64,
+    },
     /// The bucket is complete and about to be moved into place.
     Built,
 }
@@ -57,6 +63,7 @@ pub enum LegacyStep {
 #[derive(Debug)]
 pub struct LegacyImport<'s> {
     source: &'s LegacySource,
+    base_path: PathBuf,
     buckets: PathBuf,
     mode: LegacyMode,
 }
@@ -67,6 +74,7 @@ impl<'s> LegacyImport<'s> {
     pub fn new(source: &'s LegacySource, base_path: &Path, mode: LegacyMode) -> Self {
         Self {
             source,
+            base_path: base_path.to_owned(),
             buckets: base_path.join(BUCKETS_DIR),
             mode,
         }
@@ -84,7 +92,7 @@ impl<'s> LegacyImport<'s> {
     ) -> Result<LegacyReport, LegacyError> {
         let buckets = self.source.buckets()?;
         let mut report = LegacyReport::new(self.source, self.mode == LegacyMode::DryRun);
-        report.summary.unreadable_keys = buckets.unreadable_keys;
+        report.record_source(&buckets);
         for id in buckets.ids {
             report.add(self.import_bucket(id, shared, |step| progress(id, step))?);
         }
@@ -126,6 +134,11 @@ impl<'s> LegacyImport<'s> {
             let there = open_if_same(&place, id, &state, shared)?;
             report.record_usage(there.usage());
             record_flags(&there, &state, report).map_err(Refusal::ExistsUnreadable)?;
+            let newest = there.commitment();
+            self.add_names(there, &state, shared, &mut progress, report)?;
+            if self.mode == LegacyMode::Import {
+                last_commitment::record(&self.base_path, (id, &state), &newest, report)?;
+            }
             return Ok(LegacyStatus::AlreadyThere);
         }
         if self.mode == LegacyMode::DryRun {
@@ -138,7 +151,8 @@ impl<'s> LegacyImport<'s> {
                 state: &state,
                 keep_bytes: KeepBytes::No,
             };
-            work.build(&folder, shared, &mut progress, report)?;
+            let names = work.build(&folder, shared, &mut progress, report)?;
+            names.report_importable(report);
             return Ok(LegacyStatus::Importable);
         }
         let folder = place.with_extension(IMPORTING_EXTENSION);
@@ -148,7 +162,15 @@ impl<'s> LegacyImport<'s> {
             state: &state,
             keep_bytes: KeepBytes::Yes,
         };
-        let built = work.build(&folder, shared, &mut progress, report);
+        let built = work
+            .build(&folder, shared, &mut progress, report)
+            .and_then(|names| {
+                if names.count() == 0 {
+                    return Ok(());
+                }
+                let bucket = work.open_built(&folder, Access::ReadWrite, shared)?;
+                Ok(put_names(names, bucket, &mut progress, report)?)
+            });
         let is_of_no_use = match &built {
             Ok(()) => false,
             Err(ImportFailure::Refused(_)) => true,
@@ -160,29 +182,54 @@ impl<'s> LegacyImport<'s> {
             std::fs::remove_dir_all(&folder).map_err(FileError::wrap("remove", &folder))?;
         }
         built?;
-        work.check_built(&folder, shared)?;
+        let newest = work.check_built(&folder, shared)?;
         progress(LegacyStep::Built);
+        last_commitment::record(&self.base_path, (id, &state), &newest, report)?;
         move_durably(&folder, &place).map_err(FileError::wrap("move into its place", &folder))?;
         Ok(LegacyStatus::Imported)
     }
-}
 
-/// The reasons why a bucket was not imported.
-enum ImportFailure {
-    Refused(Refusal),
-    Stopped(LegacyError),
-}
-
-impl From<Refusal> for ImportFailure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+    /// Gives a bucket of an earlier import the names that it lacks.
+    fn add_names(
+        &self,
+        there: Bucket,
+        state: &LegacyState,
+        shared: &SharedResources,
+        progress: &mut impl FnMut(LegacyStep),
+        report: &mut LegacyBucketReport,
+    ) -> Result<(), ImportFailure> {
+        let id = there.id();
+        let holds = |root: &H256, shape| match there.holds_subtree(root, shape) {
+            Err(IngestError::Damaged { .. }) => Ok(false),
+            held => held,
+        };
+        let names = ImportableNames::read(self.source, (id, state), report, holds);
+        let mut names = names.map_err(|error| LegacyError::names(id, error))?;
+        names.retain_new(&there, report)?;
+        if self.mode == LegacyMode::DryRun || names.count() == 0 {
+            names.report_importable(report);
+            return Ok(());
+        }
+        // Opening it for writing might remove what a lost file list has named.
+        there.check_journal().map_err(Refusal::ExistsUnopened)?;
+        let place = there.path().to_owned();
+        drop(there);
+        let there = Bucket::open(&place, Access::ReadWrite, shared);
+        let there = there.map_err(Refusal::ExistsUnopened)?;
+        Ok(put_names(names, there, progress, report)?)
     }
 }
 
-impl<E: Into<LegacyError>> From<E> for ImportFailure {
-    fn from(error: E) -> Self {
-        Self::Stopped(error.into())
-    }
+fn put_names(
+    names: ImportableNames,
+    bucket: Bucket,
+    progress: &mut impl FnMut(LegacyStep),
+    report: &mut LegacyBucketReport,
+) -> Result<(), LegacyError> {
+    let of = names.count();
+    names.put(bucket, report, |done| {
+        progress(LegacyStep::Names { done, of });
+    })
 }
 
 /// Checks that a bucket's leaves give its stated root.
@@ -248,103 +295,4 @@ fn record_flags(
         }
     }
     Ok(())
-}
-
-/// The import of one bucket.
-struct BucketImport<'w> {
-    source: &'w LegacySource,
-    id: BucketId,
-    state: &'w LegacyState,
-    keep_bytes: KeepBytes,
-}
-
-impl BucketImport<'_> {
-    fn config(&self) -> BucketConfig {
-        BucketConfig {
-            profile: self.source.era().profile(),
-            max_bytes: self.state.max_bytes,
-        }
-    }
-
-    fn build(
-        &self,
-        folder: &Path,
-        shared: &SharedResources,
-        progress: &mut impl FnMut(LegacyStep),
-        report: &mut LegacyBucketReport,
-    ) -> Result<(), ImportFailure> {
-        let tree = Sequence(self.state.start_seq);
-        let config = self.config();
-        let mut builder = Builder::begin(folder, self.id, config, tree, self.keep_bytes, shared)?;
-        self.copy_content(&mut builder, progress, report)?;
-        report.record_usage(builder.usage());
-        self.append_leaves(&mut builder, progress)?;
-        Ok(builder.finish()?)
-    }
-
-    fn copy_content(
-        &self,
-        builder: &mut Builder,
-        progress: &mut impl FnMut(LegacyStep),
-        report: &mut LegacyBucketReport,
-    ) -> Result<(), ImportFailure> {
-        let of = report.leaves;
-        let mut walk = ContentCopy::new(self.source, self.source.era(), builder);
-        for (index, leaf) in (0u64..).zip(&self.state.leaves) {
-            let flag = walk.copy_leaf(leaf).map_err(|fault| match fault {
-                ContentError::Target(error) => ImportFailure::from(error),
-                ContentError::Fault(fault) => ImportFailure::Refused(Refusal::Content {
-                    index,
-                    data_root: leaf.data_root,
-                    fault,
-                }),
-            })?;
-            if let Some(flag) = flag {
-                let sequence = self.state.start_seq.checked_add(index);
-                let sequence = sequence.ok_or(Refusal::Exhausted(self.state.start_seq))?;
-                walk.flag(Sequence(sequence), flag)?;
-                report.flag(index, &leaf.data_root, flag.defect);
-            }
-            let done = index.saturating_add(1);
-            progress(LegacyStep::Content { done, of });
-        }
-        Ok(())
-    }
-
-    fn append_leaves(
-        &self,
-        builder: &mut Builder,
-        progress: &mut impl FnMut(LegacyStep),
-    ) -> Result<(), ImportFailure> {
-        let count = |leaves: usize| u64::try_from(leaves).unwrap_or(u64::MAX);
-        let mut done = 0;
-        let of = count(self.state.leaves.len());
-        for leaves in self.state.leaves.chunks(LEAF_BATCH) {
-            let appended: Result<Option<()>, EngineError> = builder.append(leaves);
-            appended?.ok_or(Refusal::Exhausted(self.state.start_seq))?;
-            done = count(leaves.len()).saturating_add(done);
-            progress(LegacyStep::Tree { done, of });
-        }
-        Ok(())
-    }
-
-    /// Opens the imported bucket, which compares its records, and compares it with the
-    /// source.
-    fn check_built(&self, folder: &Path, shared: &SharedResources) -> Result<(), LegacyError> {
-        let unsound = |reason: String| LegacyError::BuiltWithFault {
-            bucket: self.id,
-            reason,
-        };
-        let built = Bucket::open(folder, Access::ReadOnly, shared)
-            .map_err(|error| unsound(error.to_string()))?;
-        let commitment = built.commitment();
-        let is_right = built.id() == self.id
-            && built.config() == self.config()
-            && commitment.mmr_root == self.state.mmr_root
-            && commitment.start_seq.0 == self.state.start_seq
-            && usize::try_from(commitment.leaf_count.get()) == Ok(self.state.leaves.len());
-        is_right
-            .then_some(())
-            .ok_or_else(|| unsound(format!("its commitment is {commitment:?}")))
-    }
 }

@@ -5,11 +5,15 @@
 //! LegacySource ─► state ─► root recomputed ─► each leaf's tree walked, every hash checked ─┐
 //!   era, held                                                                              ▼
 //! LegacyReport ◄─ moved into its place ◄─ opened and compared ◄─ leaves, nodes, roots ◄─ Builder
+//!                                                  ▲
+//!                          index files ─► names of objects
 //! ```
 //!
 //! **It is** a way into Cairn. The source is only read. A bucket with incomplete content is
 //! refused, with the hash at fault, and the others are imported. A leaf is never rewritten. A
-//! leaf whose content the chain cannot verify is imported and flagged.
+//! leaf whose content the chain cannot verify is imported and flagged. The names of objects and
+//! files come with their content; a name whose content is not there is reported, and no other is
+//! affected.
 //!
 //! **It is not** linked by a node or by the provider: only the command line uses it.
 //!
@@ -37,11 +41,15 @@
     )
 )]
 
+mod bucket_import;
 mod copy_content;
 mod decode;
 mod era;
 mod error;
 mod import;
+mod index_file;
+mod last_commitment;
+mod names;
 mod report;
 mod source;
 
@@ -53,3 +61,4 @@ pub use error::LegacyError;
 pub use import::{LegacyImport, LegacyMode, LegacyStep};
 // Its report.
 pub use report::{LegacyBucketReport, LegacyReport, LegacyStatus, LegacySummary, UnprovableLeaf};
+pub use report::{LegacyNameFault, LegacyNames, NameNotImported};

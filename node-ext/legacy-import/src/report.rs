@@ -1,10 +1,15 @@
 //! The report of an import, for people and programs: an entry for each bucket, and a
 //! summary.
 
+mod names;
+
+pub use names::{LegacyNameFault, LegacyNames, NameNotImported};
+
 use super::decode::LegacyState;
-use super::source::LegacySource;
+use super::source::{LegacyBuckets, LegacySource};
 use cairn_bucket::charge;
 use cairn_engine::layout::{ShapeDefect, StorageUsage};
+use cairn_objects::Space;
 use cairn_primitives::{BucketId, H256};
 use serde::Serialize;
 
@@ -72,6 +77,10 @@ pub struct LegacyBucketReport {
     pub unprovable: Vec<UnprovableLeaf>,
     /// Number of further such leaves.
     pub more_unprovable: u64,
+    /// The keys of its objects.
+    pub objects: LegacyNames,
+    /// The paths of its files and directories.
+    pub files: LegacyNames,
 }
 
 /// The summary of an import.
@@ -89,6 +98,12 @@ pub struct LegacySummary {
     pub nonce_counter: Option<u64>,
     /// Keys of the source that are not bucket ids.
     pub unreadable_keys: u64,
+    /// The folder with the indexes of objects and files; `None` if there is none.
+    pub indexes: Option<String>,
+    /// Index files of no bucket of the source: the first 1,000. Nothing of them is imported.
+    pub unmatched_indexes: Vec<String>,
+    /// Number of further such files.
+    pub more_unmatched_indexes: u64,
     /// Buckets that were processed.
     pub buckets: u64,
     /// Buckets that were imported, or could be.
@@ -103,6 +118,12 @@ pub struct LegacySummary {
     pub leaves: u64,
     /// Bytes of chunks of imported buckets.
     pub used_bytes: u64,
+    /// Names of objects, files and directories that were imported, or could be.
+    pub names: u64,
+    /// Such names that cannot be imported.
+    pub names_refused: u64,
+    /// Index files that could not be read to their end.
+    pub faulty_indexes: u64,
 }
 
 /// The report of an import.
@@ -133,6 +154,15 @@ impl LegacyBucketReport {
             uneven_sizes: 0,
             unprovable: Vec::new(),
             more_unprovable: 0,
+            objects: LegacyNames::default(),
+            files: LegacyNames::default(),
+        }
+    }
+
+    pub(super) fn names_mut(&mut self, space: Space) -> &mut LegacyNames {
+        match space {
+            Space::Keys => &mut self.objects,
+            Space::Paths => &mut self.files,
         }
     }
 
@@ -174,7 +204,10 @@ impl LegacyBucketReport {
 
     /// Returns whether the bucket needs the operator's attention.
     pub fn has_findings(&self) -> bool {
-        self.status == LegacyStatus::Refused || !self.unprovable.is_empty()
+        self.status == LegacyStatus::Refused
+            || !self.unprovable.is_empty()
+            || self.objects.has_findings()
+            || self.files.has_findings()
     }
 }
 
@@ -189,6 +222,9 @@ impl LegacyReport {
                 dry_run,
                 nonce_counter: source.nonce_counter(),
                 unreadable_keys: 0,
+                indexes: source.indexes().map(|path| path.display().to_string()),
+                unmatched_indexes: Vec::new(),
+                more_unmatched_indexes: 0,
                 buckets: 0,
                 imported: 0,
                 already_there: 0,
@@ -196,9 +232,22 @@ impl LegacyReport {
                 flagged: 0,
                 leaves: 0,
                 used_bytes: 0,
+                names: 0,
+                names_refused: 0,
+                faulty_indexes: 0,
             },
             buckets: Vec::new(),
         }
+    }
+
+    /// Records what the source has besides readable buckets.
+    pub fn record_source(&mut self, buckets: &LegacyBuckets) {
+        let summary = &mut self.summary;
+        summary.unreadable_keys = buckets.unreadable_keys;
+        summary
+            .unmatched_indexes
+            .clone_from(&buckets.unmatched_indexes);
+        summary.more_unmatched_indexes = buckets.more_unmatched_indexes;
     }
 
     /// Adds a bucket's entry and counts it.
@@ -218,12 +267,21 @@ impl LegacyReport {
         if !bucket.unprovable.is_empty() {
             count(&mut summary.flagged);
         }
+        for names in [&bucket.objects, &bucket.files] {
+            summary.names = summary.names.saturating_add(names.imported);
+            summary.names_refused = summary.names_refused.saturating_add(names.refused());
+            if names.index_fault.is_some() {
+                count(&mut summary.faulty_indexes);
+            }
+        }
         self.buckets.push(bucket);
     }
 
     /// Returns whether anything needs the operator's attention.
     pub fn has_findings(&self) -> bool {
-        self.summary.unreadable_keys > 0 || self.buckets.iter().any(|bucket| bucket.has_findings())
+        self.summary.unreadable_keys > 0
+            || !self.summary.unmatched_indexes.is_empty()
+            || self.buckets.iter().any(|bucket| bucket.has_findings())
     }
 }
 

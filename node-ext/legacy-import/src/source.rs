@@ -5,8 +5,10 @@ use super::copy_content::NodeSource;
 use super::decode::{self, LegacyState};
 use super::era::LegacyEra;
 use super::error::{LegacyError, Refusal};
+use super::index_file::{self, LegacyIndex};
 use cairn_engine::{EngineError, LegacyDb, LegacyFamily};
 use cairn_fs::FileError;
+use cairn_objects::Space;
 use cairn_primitives::{BucketId, H256};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
@@ -17,12 +19,17 @@ use std::path::{Path, PathBuf};
 const FORMAT_VERSION: &[u8] = b"format_version";
 const NONCE_COUNTER: &[u8] = b"nonce_counter";
 
+/// Upper bound on index files of no bucket that are listed.
+const MAX_UNMATCHED_INDEXES: usize = 1000;
+
 /// The database of a v0 provider, open for reading.
 pub struct LegacySource {
     path: PathBuf,
     db: LegacyDb,
     era: LegacyEra,
     nonce_counter: Option<u64>,
+    /// The folder that holds the indexes of objects and files.
+    indexes: Option<PathBuf>,
     /// Locked while this value lives; `None` if the database has no lock file.
     _lock: Option<File>,
 }
@@ -43,6 +50,10 @@ pub struct LegacyBuckets {
     pub ids: Vec<BucketId>,
     /// Number of other keys, which are skipped.
     pub unreadable_keys: u64,
+    /// Index files of objects or files of no bucket, in order: the first 1,000.
+    pub unmatched_indexes: Vec<String>,
+    /// Number of further such files.
+    pub more_unmatched_indexes: u64,
 }
 
 impl LegacySource {
@@ -79,8 +90,40 @@ impl LegacySource {
             db,
             era,
             nonce_counter: nonce.transpose()?.map(u64::from_le_bytes),
+            // The provider keeps them in a folder of its own, which often is one of these.
+            indexes: [path.to_owned(), path.join("..")]
+                .into_iter()
+                .find(|path| has_indexes(path)),
             _lock: lock,
         })
+    }
+
+    /// Takes the indexes of objects and files from another folder than that of the database, or the
+    /// one above it.
+    ///
+    /// # Errors
+    ///
+    /// [`LegacyError::NoIndexes`] if there are none.
+    pub fn with_indexes(self, path: &Path) -> Result<Self, LegacyError> {
+        let path = path.to_owned();
+        match has_indexes(&path) {
+            true => Ok(Self {
+                indexes: Some(path),
+                ..self
+            }),
+            false => Err(LegacyError::NoIndexes { path }),
+        }
+    }
+
+    /// Returns the folder with the indexes of objects and files, if there is one.
+    pub fn indexes(&self) -> Option<&Path> {
+        self.indexes.as_deref()
+    }
+
+    /// Reads the index of a bucket's objects or files, if there is one.
+    pub(super) fn index(&self, bucket: BucketId, space: Space) -> Option<LegacyIndex> {
+        let folder = self.indexes()?.join(index_file::folder(space));
+        index_file::read(&folder.join(index_file::file_name(space, bucket)), space)
     }
 
     /// Returns the folder.
@@ -98,13 +141,30 @@ impl LegacySource {
         self.nonce_counter
     }
 
-    /// Lists the buckets.
+    /// Lists the buckets, and the index files of no bucket.
     ///
     /// # Errors
     ///
-    /// The database's error.
+    /// The database's error, or that of listing a folder.
     pub fn buckets(&self) -> Result<LegacyBuckets, LegacyError> {
-        Ok(buckets_of(&self.db)?)
+        let mut buckets = buckets_of(&self.db)?;
+        let mut unmatched = Vec::new();
+        for space in [Space::Keys, Space::Paths] {
+            let Some(folder) = self.indexes() else {
+                continue;
+            };
+            let names = json_files(&folder.join(index_file::folder(space)))?;
+            unmatched.extend(names.into_iter().filter(|name| {
+                let bucket = index_file::bucket_of(space, name);
+                bucket.is_none_or(|id| buckets.ids.binary_search(&id).is_err())
+            }));
+        }
+        unmatched.sort_unstable();
+        let more = unmatched.len().saturating_sub(MAX_UNMATCHED_INDEXES);
+        unmatched.truncate(MAX_UNMATCHED_INDEXES);
+        buckets.unmatched_indexes = unmatched;
+        buckets.more_unmatched_indexes = u64::try_from(more).unwrap_or(u64::MAX);
+        Ok(buckets)
     }
 
     pub(super) fn state(&self, id: BucketId) -> Result<LegacyState, Refusal> {
@@ -137,6 +197,30 @@ fn lock_shared(path: &Path) -> Result<Option<File>, LegacyError> {
         }),
         Err(errno) => Err(FileError::wrap("lock", &lock_path)(errno.into()).into()),
     }
+}
+
+/// Returns whether a folder holds indexes of objects or files.
+fn has_indexes(path: &Path) -> bool {
+    let folders = [Space::Keys, Space::Paths].map(index_file::folder);
+    folders.iter().any(|folder| path.join(folder).is_dir())
+}
+
+/// Returns the names of the JSON files in a folder, which need not exist.
+fn json_files(folder: &Path) -> Result<Vec<String>, FileError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(FileError::wrap("list", folder)(source)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(FileError::wrap("list", folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".json") {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 fn metadata(db: &LegacyDb, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {

@@ -6,7 +6,7 @@ use cairn_primitives::BucketId;
 /// An error of an object. The index is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
-    /// A record cannot be read.
+    /// A record cannot be read. No other name, and nothing that is signed, depends on it.
     #[error("the record of {name:?} in bucket {bucket} cannot be read")]
     Unreadable {
         /// The bucket.
@@ -14,6 +14,15 @@ pub enum ObjectError {
         /// The name.
         name: String,
     },
+    /// The computation took too long.
+    #[error("the index of bucket {bucket} has too many names for the time that was given")]
+    TooLate {
+        /// The bucket.
+        bucket: BucketId,
+    },
+    /// A continuation token is not one that a listing of these names has returned.
+    #[error("the continuation token is not one of this listing: begin without one")]
+    Token,
     /// The records of objects may not take more.
     #[error("the names of objects in bucket {bucket} take {used} bytes, and may take {max}")]
     IndexFull {
@@ -87,11 +96,14 @@ pub enum ObjectError {
 impl IndicatesDamage for ObjectError {
     fn indicates_damage(&self) -> bool {
         match self {
-            Self::Unreadable { .. } => true,
             Self::Ingest(error) => error.indicates_damage(),
             Self::Commit(error) => error.indicates_damage(),
             Self::Read(error) => error.indicates_damage(),
-            Self::IndexFull { .. }
+            // The leaves are as they were: the bucket goes on to prove and to sign.
+            Self::Unreadable { .. }
+            | Self::TooLate { .. }
+            | Self::Token
+            | Self::IndexFull { .. }
             | Self::Condition { .. }
             | Self::OtherKind { .. }
             | Self::ContentGone { .. }

@@ -1,16 +1,21 @@
 //! The index of a bucket: a record for each name, and their numbers.
 
+pub(crate) mod change;
 mod listing;
+pub(crate) mod room;
 mod root;
 mod stats;
+mod token;
 
 pub use listing::{ListRequest, Listed, Listing};
 pub use stats::Stats;
+pub use token::list_token;
 
 use crate::error::ObjectError;
 use crate::name::{ObjectName, Space};
 use crate::record::{Kind, ObjectRecord};
-use cairn_bucket::{Bucket, ObjectChanges};
+use cairn_bucket::{Bucket, Ingested, ObjectContent};
+use change::Change;
 
 /// A condition for writing a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,14 +86,15 @@ impl<'b> Index<'b> {
         record: &ObjectRecord,
         condition: Condition,
     ) -> Result<Option<ObjectRecord>, ObjectError> {
-        self.bucket
-            .change_objects(|changes| self.put_in(changes, name, record, condition))
+        Change::run(self.bucket, |change| {
+            self.put_in(change, name, record, condition)
+        })
     }
 
     /// Does the same as a part of a larger change. There may be one in each.
     pub(crate) fn put_in(
         &self,
-        changes: &mut ObjectChanges,
+        change: &mut Change<'_, 'b>,
         name: &ObjectName,
         record: &ObjectRecord,
         condition: Condition,
@@ -101,18 +107,32 @@ impl<'b> Index<'b> {
             return Err(ObjectError::OtherKind { name });
         }
         let mut stats = self.stats()?;
+        let bytes_before = stats.index_bytes;
         if let Some(before) = &before {
             stats.remove(name.as_str(), before);
         }
         stats.add(name.as_str(), record);
-        stats.check(self.bucket)?;
-        changes.put(
+        change.record_whole(record)?;
+        change.check_room(bytes_before, stats.index_bytes)?;
+        change.changes.put(
             self.space.tag(),
             name.as_str().as_bytes(),
             record.to_bytes(),
         );
-        self.put_stats(changes, stats);
+        self.put_stats(change.changes, stats);
         Ok(before)
+    }
+
+    /// Records, durably, that content is of no use, so that a release removes it: content of an
+    /// object whose leaves or name could not be written. What something else needs stays.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure.
+    pub fn forget_content(&self, content: &Ingested) -> Result<(), ObjectError> {
+        Change::run(self.bucket, |change| {
+            change.forget(&ObjectContent::from(content))
+        })
     }
 
     /// Makes a directory, durably, unless it is there. Returns whether it is new.
@@ -121,12 +141,12 @@ impl<'b> Index<'b> {
     ///
     /// As [`Index::put`].
     pub fn make_directory(&self, name: &ObjectName) -> Result<bool, ObjectError> {
-        self.bucket.change_objects(|changes| {
+        Change::run(self.bucket, |change| {
             match self.get(name.as_str())?.map(|before| before.kind) {
                 Some(Kind::Directory) => Ok(false),
                 _ => {
                     let record = ObjectRecord::directory();
-                    self.put_in(changes, name, &record, Condition::Any)?;
+                    self.put_in(change, name, &record, Condition::Any)?;
                     Ok(true)
                 }
             }

@@ -48,11 +48,13 @@ mod index;
 mod multipart;
 mod name;
 mod record;
+#[cfg(test)]
+mod tests;
 
 // Content of an object: its leaves and its chunks.
 pub use content::{Padding, new_leaves, read_chunk};
 // The index of a bucket.
-pub use index::{Condition, Index, ListRequest, Listed, Listing, Stats};
+pub use index::{Condition, Index, ListRequest, Listed, Listing, Stats, list_token};
 // Uploads in parts.
 pub use multipart::{
     Assembled, MAX_PARTS, MIN_PART_BYTES, NewUpload, Part, PartGiven, Upload, Uploads,

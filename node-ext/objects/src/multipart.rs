@@ -1,8 +1,9 @@
 //! Uploads in parts: parts are stored as they come, in any order, and are put together at the end.
 //!
 //! An upload and its parts are records of the bucket, so that they survive a restart. A part's
-//! content is not committed. It is charged like any, also after the upload is aborted, until a
-//! release of an old tree removes what no leaf has; such a release takes parts of open uploads too.
+//! content is not committed. It is charged like any. A release keeps it while the upload is open.
+//! Parts that are replaced, aborted, or not under the tree of the completed object are recorded to
+//! be released.
 
 mod assemble;
 
@@ -10,15 +11,15 @@ pub use assemble::Assembled;
 
 use crate::content::Padding;
 use crate::error::ObjectError;
+use crate::index::change::Change;
+use crate::index::room::{self, UPLOADS};
 use crate::index::{Condition, Index};
 use crate::name::{MAX_NAME_BYTES, ObjectName, Space};
 use crate::record::{Attributes, ObjectRecord, now_s};
-use cairn_bucket::{Bucket, Ingested};
+use cairn_bucket::{Bucket, Ingested, ObjectContent, ObjectRecordEntry, ProveError};
 use cairn_primitives::H256;
 use codec::{Decode, DecodeAll, Encode};
 
-/// The space of uploads, by id.
-const UPLOADS: u8 = b'u';
 /// The space of parts, by the upload's id and the part's number.
 const PARTS: u8 = b'q';
 /// The most parts of an upload, as in S3.
@@ -65,6 +66,15 @@ pub struct Part {
     pub modified_s: u64,
 }
 
+impl Part {
+    const fn content(&self) -> ObjectContent {
+        ObjectContent {
+            data_root: self.data_root,
+            size: self.size,
+        }
+    }
+}
+
 /// A part as a client names it to put an object together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartGiven {
@@ -90,7 +100,7 @@ impl<'b> Uploads<'b> {
     ///
     /// # Errors
     ///
-    /// [`ObjectError::TooManyUploads`], or the database's failure.
+    /// [`ObjectError::TooManyUploads`], [`ObjectError::IndexFull`], or the database's failure.
     pub fn begin(&self, id: [u8; 16], new: &NewUpload) -> Result<Upload, ObjectError> {
         let upload = Upload {
             id: hex_of(&id),
@@ -98,7 +108,7 @@ impl<'b> Uploads<'b> {
             attributes: new.attributes.clone(),
             begun_s: now_s(),
         };
-        self.bucket.change_objects(|changes| {
+        Change::run(self.bucket, |change| {
             let open = self.bucket.object_records_from(UPLOADS, b"")?;
             let open = open.take(MAX_UPLOADS).count();
             if open >= MAX_UPLOADS {
@@ -106,7 +116,9 @@ impl<'b> Uploads<'b> {
                 return Err(ObjectError::TooManyUploads { bucket, open });
             }
             let value = (upload.name.as_str(), &upload.attributes, upload.begun_s).encode();
-            changes.put(UPLOADS, upload.id.as_bytes(), value);
+            change.count_upload(room::record_bytes(upload.id.len(), value.len()));
+            change.check_room(0, 0)?;
+            change.changes.put(UPLOADS, upload.id.as_bytes(), value);
             Ok(upload)
         })
     }
@@ -169,8 +181,8 @@ impl<'b> Uploads<'b> {
     ///
     /// # Errors
     ///
-    /// [`ObjectError::NoSuchUpload`], [`ObjectError::WrongPart`] for a number that is none, or the
-    /// database's failure.
+    /// [`ObjectError::NoSuchUpload`]; [`ObjectError::WrongPart`] for a number that is none, or if a
+    /// release has removed the content; [`ObjectError::IndexFull`], or the database's failure.
     pub fn put_part(
         &self,
         upload: &Upload,
@@ -186,10 +198,27 @@ impl<'b> Uploads<'b> {
             size: content.data_size,
             modified_s: now_s(),
         };
-        self.bucket.change_objects(|changes| {
+        Change::run(self.bucket, |change| {
             // It may have been aborted while the part was on its way.
             self.get(&upload.id, upload.name.as_str())?;
-            changes.put(PARTS, &part_name(&upload.id, number), part.encode());
+            if !change.keep(&part.content())? {
+                return Err(ObjectError::WrongPart { number });
+            }
+            let (name, value) = (part_name(&upload.id, number), part.encode());
+            match self.bucket.object_record(PARTS, &name)? {
+                None => {
+                    change.count_upload(room::record_bytes(name.len(), value.len()));
+                    change.check_room(0, 0)?;
+                }
+                Some(replaced) => {
+                    let replaced = Part::decode_all(&mut &replaced[..]).ok();
+                    let replaced = replaced.map(|replaced| replaced.content());
+                    if let Some(replaced) = replaced.filter(|before| *before != part.content()) {
+                        change.forget(&replaced)?;
+                    }
+                }
+            }
+            change.changes.put(PARTS, &name, value);
             Ok(part)
         })
     }
@@ -200,19 +229,26 @@ impl<'b> Uploads<'b> {
     ///
     /// [`ObjectError`] if a record cannot be read.
     pub fn parts(&self, upload: &Upload) -> Result<Vec<Part>, ObjectError> {
-        let entries = self
-            .bucket
-            .object_records_from(PARTS, upload.id.as_bytes())?;
-        let mut parts = Vec::new();
-        for entry in entries {
-            let (name, value) = entry?;
-            if !name.starts_with(upload.id.as_bytes()) {
-                break;
-            }
+        let parts = self.part_records(upload)?.map(|entry| {
+            let (_, value) = entry?;
             let part = Part::decode_all(&mut &value[..]);
-            parts.push(part.map_err(|_| self.unreadable(&upload.id))?);
-        }
-        Ok(parts)
+            part.map_err(|_| self.unreadable(&upload.id))
+        });
+        parts.collect()
+    }
+
+    /// Iterates over the records of an upload's parts.
+    fn part_records(
+        &self,
+        upload: &Upload,
+    ) -> Result<impl Iterator<Item = Result<ObjectRecordEntry, ProveError>> + use<'b>, ObjectError>
+    {
+        let id = upload.id.clone().into_bytes();
+        let entries = self.bucket.object_records_from(PARTS, &id)?;
+        Ok(entries.take_while(move |entry| match entry {
+            Ok((name, _)) => name.starts_with(&id),
+            Err(_) => true,
+        }))
     }
 
     /// Forgets an upload and its parts, durably. Their content stays until a release removes it.
@@ -221,21 +257,38 @@ impl<'b> Uploads<'b> {
     ///
     /// [`ObjectError::NoSuchUpload`], or the database's failure.
     pub fn abort(&self, upload: &Upload) -> Result<(), ObjectError> {
-        self.bucket.change_objects(|changes| {
+        Change::run(self.bucket, |change| {
             self.get(&upload.id, upload.name.as_str())?;
-            self.forget_in(changes, upload)
+            self.forget_in(change, upload, None)
         })
     }
 
+    /// Removes the records of an upload, and records the content to release that is not under the
+    /// tree of the object that it has become.
     fn forget_in(
         &self,
-        changes: &mut cairn_bucket::ObjectChanges,
+        change: &mut Change<'_, '_>,
         upload: &Upload,
+        completed: Option<&ObjectRecord>,
     ) -> Result<(), ObjectError> {
-        for part in self.parts(upload)? {
-            changes.delete(PARTS, &part_name(&upload.id, part.number));
+        let mut parts = Vec::new();
+        for entry in self.part_records(upload)? {
+            let (name, value) = entry?;
+            change.uncount_upload(room::record_bytes(name.len(), value.len()));
+            change.changes.delete(PARTS, &name);
+            // One that cannot be read must not keep the upload open.
+            parts.extend(Part::decode_all(&mut &value[..]));
         }
-        changes.delete(UPLOADS, upload.id.as_bytes());
+        if let Some(object) = completed {
+            parts = assemble::outside(parts, object);
+        }
+        for part in &parts {
+            change.forget(&part.content())?;
+        }
+        let value = self.bucket.object_record(UPLOADS, upload.id.as_bytes())?;
+        let bytes = room::record_bytes(upload.id.len(), value.map_or(0, |value| value.len()));
+        change.uncount_upload(bytes);
+        change.changes.delete(UPLOADS, upload.id.as_bytes());
         Ok(())
     }
 
@@ -250,11 +303,13 @@ impl<'b> Uploads<'b> {
         record: &ObjectRecord,
         condition: Condition,
     ) -> Result<(), ObjectError> {
-        self.bucket.change_objects(|changes| {
+        Change::run(self.bucket, |change| {
             self.get(&upload.id, upload.name.as_str())?;
+            // First, since it makes room.
+            self.forget_in(change, upload, Some(record))?;
             let index = Index::new(self.bucket, Space::Keys);
-            index.put_in(changes, &upload.name, record, condition)?;
-            self.forget_in(changes, upload)
+            index.put_in(change, &upload.name, record, condition)?;
+            Ok(())
         })
     }
 

@@ -39,6 +39,9 @@ pub enum NameError {
     /// It is no path.
     #[error("path must start with '/'")]
     NotAPath,
+    /// It has a part `..`.
+    #[error("path must not contain '..'")]
+    Upward,
 }
 
 /// A name that a record may have.
@@ -60,16 +63,20 @@ impl ObjectName {
         }
     }
 
-    /// Checks the path of a file, which begins with `/`.
+    /// Checks the path of a file, which begins with `/` and has no part `..`, as today's provider
+    /// requires.
     ///
     /// # Errors
     ///
-    /// [`NameError`] if it does not, or is too long.
+    /// [`NameError`] if it is no such path, or is too long.
     pub fn path(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
-        match text.starts_with('/') {
-            true => Self::key(text),
-            false => Err(NameError::NotAPath),
+        if !text.starts_with('/') {
+            return Err(NameError::NotAPath);
+        }
+        match text.split('/').any(|part| part == "..") {
+            true => Err(NameError::Upward),
+            false => Self::key(text),
         }
     }
 
@@ -99,5 +106,9 @@ mod tests {
         assert_eq!(ObjectName::path("a"), Err(NameError::NotAPath));
         assert_eq!(ObjectName::path(""), Err(NameError::NotAPath));
         assert!(ObjectName::path("/a").is_ok());
+        assert!(ObjectName::path("/a..b/...").is_ok());
+        for upward in ["/..", "/a/../b", "/a/.."] {
+            assert_eq!(ObjectName::path(upward), Err(NameError::Upward));
+        }
     }
 }

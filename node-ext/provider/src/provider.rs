@@ -18,6 +18,7 @@ mod fingerprint;
 mod index_writer;
 mod known_signature;
 mod lease;
+mod legacy;
 mod lifecycle;
 mod location;
 mod nonces;

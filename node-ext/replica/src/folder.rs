@@ -1,10 +1,13 @@
 //! A copy in a folder of its own, which no provider uses until it is complete.
 
+mod lock;
+
 use crate::store::{CopyState, Store, StoreError, in_bucket};
 use cairn_bucket::{Bucket, BucketConfig, NewLeaf, OpenError, RecordRootError, TreeStart};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::Subtree;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
+use lock::FolderLock;
 use parking_lot::RwLock;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +23,20 @@ enum FolderError {
     },
 }
 
+/// An error opening a copy in a folder. Its files stay as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderOpenError {
+    /// This process has the copy open: work of an attempt that was abandoned may end late.
+    #[error("the copy in {path} is in use: try again once that has ended")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is something else, or it cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
 /// A copy in a folder.
 pub struct FolderStore {
     path: PathBuf,
@@ -27,30 +44,38 @@ pub struct FolderStore {
     config: BucketConfig,
     shared: SharedResources,
     bucket: RwLock<Option<Bucket>>,
+    /// Declared last, so that it is released once the bucket is closed.
+    _lock: FolderLock,
 }
 
 impl FolderStore {
     /// Opens the copy in a folder, if there is one. Otherwise it is made with the first leaves.
+    /// Until it is dropped, nothing else in this process opens or makes it.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if there is something else.
+    /// [`FolderOpenError`].
     pub fn open(
         path: &Path,
         id: BucketId,
         config: BucketConfig,
         shared: SharedResources,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, FolderOpenError> {
+        let in_use = || FolderOpenError::InUse {
+            path: path.to_owned(),
+        };
+        let lock = FolderLock::try_lock(path).ok_or_else(in_use)?;
         let bucket = match path.symlink_metadata() {
             Ok(_) => Some(Bucket::open(path, Access::ReadWrite, &shared)?),
             Err(_) => None,
         };
         if let Some(found) = bucket.as_ref().map(Bucket::id).filter(|found| *found != id) {
-            return Err(OpenError::AnotherBucket {
+            let error = OpenError::AnotherBucket {
                 path: path.to_owned(),
                 expected: id,
                 found,
-            });
+            };
+            return Err(error.into());
         }
         let config = bucket.as_ref().map_or(config, Bucket::config);
         Ok(Self {
@@ -59,6 +84,7 @@ impl FolderStore {
             config,
             shared,
             bucket: RwLock::new(bucket),
+            _lock: lock,
         })
     }
 

@@ -35,7 +35,7 @@ pub use target::Target;
 pub use http::{HttpPeer, HttpPeerLimits};
 pub use peer::{ClaimedContent, ClaimedLeaf, ContentQuery, Peer, PeerError};
 // The copy.
-pub use folder::FolderStore;
+pub use folder::{FolderOpenError, FolderStore};
 pub use store::{CopyState, Store, StoreError, in_bucket};
 // Repairs.
 pub use heal::HealingPeers;

@@ -1,10 +1,13 @@
 //! `cairn doctor`: checks everything that can come between this machine and its stake.
 
+mod replicas;
+
 use crate::diagnosis::{ChainLook, FindingLine, count_of, look_at_chain, look_offline};
 use crate::endpoint_probe::parse_endpoint;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::operator::{ChainArgs, KeyArgs, Operator, chain_url};
+use crate::quantity::format_count;
 use cairn_lifecycle::Token;
 use cairn_lifecycle::doctor::{Severity, diagnose, worst};
 use clap::Args;
@@ -56,11 +59,22 @@ pub(crate) fn run(args: &DoctorArgs, globals: &Globals) -> Result<(), Failure> {
     for finding in &findings {
         output.answer(&FindingLine::from(finding))?;
     }
+    let replicas = replicas::findings(globals, &evidence);
+    for finding in &replicas {
+        output.answer(finding)?;
+    }
     let dangers = count_of(&findings, Severity::Danger, "danger");
     let warnings = count_of(&findings, Severity::Warning, "warning");
     let unknown = count_of(&findings, Severity::Unknown, "check");
-    let told = format!("{dangers} and {warnings}; {unknown} could not be made");
-    match worst(&findings) {
+    let mut told = format!("{dangers} and {warnings}; {unknown} could not be made");
+    let troubled = replicas.iter().filter(|finding| finding.needs_somebody());
+    let troubled = u64::try_from(troubled.count()).unwrap_or(u64::MAX);
+    if troubled > 0 {
+        let troubled = format_count(troubled, "replica");
+        told = format!("{told}; {troubled} with a remedy");
+    }
+    let of_replicas = replicas.iter().map(|finding| finding.severity).max();
+    match worst(&findings).max(of_replicas.unwrap_or(Severity::Sound)) {
         Severity::Sound | Severity::Note => Ok(()),
         Severity::Unknown | Severity::Warning => Err(Failure::Refused(told)),
         Severity::Danger => Err(Failure::Danger(told)),

@@ -29,6 +29,9 @@ pub(crate) struct ImportLegacyArgs {
     /// Read and check everything, and create no bucket
     #[arg(long)]
     dry_run: bool,
+    /// Folder with the provider's s3_indices and fs_indices, if it is neither DIR nor the one above
+    #[arg(long, value_name = "DIR")]
+    indexes: Option<PathBuf>,
     /// Import only this bucket; may be repeated
     #[arg(long = "bucket", value_name = "ID", value_parser = parse_bucket_id)]
     buckets: Vec<BucketId>,
@@ -43,7 +46,10 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
         Some(path) => Some((path.as_path(), OutFile::create(path)?)),
         None => None,
     };
-    let source = LegacySource::open(&args.source).map_err(import_failure)?;
+    let mut source = LegacySource::open(&args.source).map_err(import_failure)?;
+    if let Some(indexes) = &args.indexes {
+        source = source.with_indexes(indexes).map_err(import_failure)?;
+    }
     let (base_path, base) = open_base_path(args, globals)?;
     let mode = match args.dry_run {
         true => LegacyMode::DryRun,
@@ -70,8 +76,13 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
     let summary = &report.summary;
     if report.has_findings() {
         return Err(Failure::Refused(format!(
-            "buckets refused: {}, imported with leaves that cannot be proven: {}, of {}",
-            summary.refused, summary.flagged, summary.buckets
+            "buckets refused: {}, imported with leaves that cannot be proven: {}, of {}; names not \
+             imported: {}, index files not read to their end: {}",
+            summary.refused,
+            summary.flagged,
+            summary.buckets,
+            summary.names_refused,
+            summary.faulty_indexes,
         )));
     }
     Ok(())
@@ -103,7 +114,7 @@ fn import_buckets(
     report: &mut LegacyReport,
 ) -> Result<(), Failure> {
     let found = source.buckets().map_err(import_failure)?;
-    report.summary.unreadable_keys = found.unreadable_keys;
+    report.record_source(&found);
     let ids = if args.buckets.is_empty() {
         found.ids
     } else {
@@ -135,6 +146,7 @@ fn show_progress(bar: &ProgressBar, id: BucketId, step: LegacyStep) {
     let (what, done, of) = match step {
         LegacyStep::Content { done, of } => ("content of bucket", done, of),
         LegacyStep::Tree { done, of } => ("tree of bucket", done, of),
+        LegacyStep::Names { done, of } => ("names in bucket", done, of),
         LegacyStep::Built => return bar.set_message(format!("bucket {id} is built")),
     };
     bar.set_length(of);

@@ -2,6 +2,9 @@
 //! deduplication between buckets would save.
 
 mod readiness;
+mod replicas;
+
+pub(crate) use replicas::Replica;
 
 use crate::backend::Backend;
 use crate::escaped_path::{escaped, json_path};
@@ -81,6 +84,8 @@ struct RunningProvider {
     ended: Vec<u64>,
     /// Buckets with an agreement as a replica.
     replicas: Vec<u64>,
+    /// The states of these agreements, and of those that have ended.
+    replica_states: Vec<Replica>,
 }
 
 impl RunningProvider {
@@ -99,6 +104,7 @@ impl RunningProvider {
             funds_low: health.funds_low,
             ended: status.ended.iter().map(|bucket| bucket.0).collect(),
             replicas: status.replicas.iter().map(|bucket| bucket.0).collect(),
+            replica_states: Replica::all(status, &[]),
         }
     }
 }
@@ -139,11 +145,8 @@ impl fmt::Display for RunningProvider {
                 "ended         the agreement for bucket {bucket}: it takes no new content"
             )?;
         }
-        for bucket in &self.replicas {
-            writeln!(
-                f,
-                "replica       an agreement for bucket {bucket}, which is not synced"
-            )?;
+        for replica in &self.replica_states {
+            writeln!(f, "replica       {replica}")?;
         }
         match &self.signing_off {
             Some(reason) => writeln!(f, "signing       off: {reason}"),

@@ -3,6 +3,7 @@
 //! one that lacks a chunk, one with a leaf that cannot be proven, and an empty one.
 
 use crate::support::{FAILED, Provider, REFUSED, USAGE};
+use cairn_primitives::HashingProfile;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -166,6 +167,47 @@ fn a_selected_bucket_is_imported_once() {
     provider
         .run(["import-legacy", text(&source), "--bucket", "nine"])
         .fails(USAGE, &["a bucket's id is its number"]);
+}
+
+#[test]
+fn names_of_objects_are_imported_from_a_folder_that_is_given() {
+    let provider = Provider::bare();
+    let source = source(&provider);
+    let root = HashingProfile::Plain.chunk(b"three small words");
+    let object = |root: String| {
+        json!({
+            "data_root": root, "size": 17, "content_type": "text/plain", "etag": "",
+            "last_modified": 1, "user_metadata": [], "leaf_index": 1,
+        })
+    };
+    let good = object(format!("{root:?}"));
+    let objects = json!({ "words": good, "two\nlines": object("ab".repeat(32)) });
+    let index = json!({ "objects": objects }).to_string();
+    let name = "data/s3_indices/bucket_1_index.json";
+    let indexes = provider.file(name, index.as_bytes());
+    let indexes = indexes.ancestors().nth(2).unwrap();
+    let import = ["import-legacy", text(&source), "--bucket", "1"];
+    // Without them, this is said.
+    let dry = provider.run([&import[..], &["--dry-run"]].concat());
+    let dry = dry.succeeds().text();
+    assert!(
+        dry.contains("no indexes of objects and files found"),
+        "{dry}"
+    );
+    let import = [&import[..], &["--indexes", text(indexes)]].concat();
+    let ended = provider.run(&import);
+    let shown = ended.fails(REFUSED, &["names not imported: 1"]).text();
+    assert!(shown.contains("bucket 1: imported"), "{shown}");
+    assert!(shown.contains("1 object name\n"), "{shown}");
+    let refused = r#"object "two\nlines" is not imported: no leaf of the bucket has"#;
+    assert!(shown.contains(refused), "{shown}");
+    let again = provider.run(&import);
+    let again = again.fails(REFUSED, &["names not imported: 1"]).text();
+    assert!(again.contains("1 object name already there"), "{again}");
+    let wrong = ["--indexes", text(source.parent().unwrap())];
+    provider
+        .run([&import[..4], &wrong].concat())
+        .fails(FAILED, &["has neither a folder s3_indices", "DATA_DIR"]);
 }
 
 #[test]

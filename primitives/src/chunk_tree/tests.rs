@@ -190,6 +190,79 @@ proptest! {
     }
 }
 
+/// The root of chunks that are named by numbers, and its shape.
+fn root_of(chunks: core::ops::Range<u64>, last: usize) -> ContentRoot {
+    let mut builder = TreeBuilder::new(HashingProfile::Plain);
+    let end = chunks.end;
+    for chunk in chunks {
+        let length = if chunk + 1 == end { last } else { CHUNK_BYTES };
+        builder
+            .push(H256::from_low_u64_be(chunk + 1), length, |_| {})
+            .unwrap();
+    }
+    builder.finish(|_| {}).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn subtrees_are_put_together_as_their_chunks_one_by_one(
+        chunks in 1u64..200, last in 1..=CHUNK_BYTES,
+        heights in prop::collection::vec(0u32..8, 200),
+    ) {
+        let mut builder = TreeBuilder::new(HashingProfile::Plain);
+        let mut emitted = vec![];
+        let mut pushed = 0;
+        for height in heights {
+            // The largest that fits here, up to one that is chosen.
+            let fits = |height: &u32| {
+                let slots = 1u64 << height;
+                pushed % slots == 0 && pushed + slots <= chunks
+            };
+            let Some(height) = (0..=height).rev().find(fits) else {
+                break;
+            };
+            let end = pushed + (1 << height);
+            let length = if end == chunks { last } else { CHUNK_BYTES };
+            let block = root_of(pushed..end, length);
+            builder
+                .push_subtree(block.root, block.subtree, |node| emitted.push(node.hash))
+                .unwrap();
+            pushed = end;
+        }
+        let built = builder.finish(|node| emitted.push(node.hash)).unwrap();
+        prop_assert_eq!(pushed, chunks);
+        prop_assert_eq!(built, root_of(0..chunks, last));
+        // What is emitted are nodes of the whole.
+        let (_, nodes) = build(HashingProfile::Plain, chunks, last);
+        for hash in emitted {
+            prop_assert!(nodes.iter().any(|node| node.hash == hash));
+        }
+    }
+}
+
+#[test]
+fn a_subtree_with_padding_or_at_another_place_is_refused() {
+    let pair = root_of(0..2, CHUNK_BYTES);
+    let three = root_of(0..3, CHUNK_BYTES);
+    let short = root_of(0..2, 9);
+    let mut builder = TreeBuilder::new(HashingProfile::Plain);
+    let refused = builder.push_subtree(three.root, three.subtree, |_| {});
+    assert!(matches!(refused, Err(ShapeError::LeftNotFull { .. })));
+    let mut builder = TreeBuilder::new(HashingProfile::Plain);
+    builder.push(H256::zero(), CHUNK_BYTES, |_| {}).unwrap();
+    let refused = builder.push_subtree(pair.root, pair.subtree, |_| {});
+    assert_eq!(
+        refused,
+        Err(ShapeError::UnequalHeight { left: 0, right: 1 })
+    );
+    let mut builder = TreeBuilder::new(HashingProfile::Plain);
+    builder
+        .push_subtree(short.root, short.subtree, |_| {})
+        .unwrap();
+    let refused = builder.push_subtree(pair.root, pair.subtree, |_| {});
+    assert!(matches!(refused, Err(ShapeError::LeftNotFull { .. })));
+}
+
 fn cut(data_size: u64) -> std::vec::Vec<u64> {
     split_without_padding(data_size).collect()
 }

@@ -76,8 +76,8 @@ pub use types::{
     CommitmentEvent, CommitmentInfo, CommittedInfo, DeletionInfo, ExportForm, ExportInfo,
     FetchedNodes, Hashing, HeldStateInfo, LeafInfo, LeafToCommit, LeavesProof, MmrProofInfo,
     NewBucket, NodeContent, OfferInfo, PathInfo, PeaksInfo, ProviderHealth, ProviderStatus,
-    PruneAuthorisation, PrunedInfo, ReplicaTermsInfo, RuleVerdict, SignedCommitmentInfo,
-    SignedInfo, SignedTermsInfo, TermsToSign, U64OrHex, U128OrHex,
+    PruneAuthorisation, PrunedInfo, ReplicaInfo, ReplicaStateInfo, ReplicaTermsInfo, RuleVerdict,
+    SignedCommitmentInfo, SignedInfo, SignedTermsInfo, TermsToSign, U64OrHex, U128OrHex,
 };
 
 /// The OpenRPC document of this API, which `rpc.discover` returns. A test compares it with

@@ -7,6 +7,7 @@ mod number;
 mod pallet_mmr;
 mod proof;
 mod provider;
+mod replica;
 mod terms;
 
 pub use at::AtState;
@@ -25,4 +26,5 @@ pub use provider::{
     ChallengeChange, ChallengeEvent, ChallengeInfo, ChallengeStage, HeldStateInfo, ProviderHealth,
     ProviderStatus,
 };
+pub use replica::{ReplicaInfo, ReplicaStateInfo};
 pub use terms::{OfferInfo, ReplicaTermsInfo, SignedTermsInfo, TermsToSign};

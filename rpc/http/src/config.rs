@@ -1,5 +1,7 @@
 //! The configuration of the HTTP face, each limit with its reason.
 
+pub use cairn_rpc_server::AllowedOrigins;
+
 use crate::metrics::HttpMetrics;
 use cairn_rpc_server::{MemberLimits, Rate};
 use std::num::NonZeroU32;
@@ -24,37 +26,6 @@ impl FromStr for ReadAccess {
             "everyone" => Ok(Self::Everyone),
             "members" => Ok(Self::Members),
             _ => Err(format!("{text:?} is neither `everyone` nor `members`")),
-        }
-    }
-}
-
-/// The origins of web pages that may use the HTTP face. What a page may change depends on the
-/// signed header alone, which no browser adds by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum AllowedOrigins {
-    /// All origins, as at today's provider.
-    #[default]
-    All,
-    /// The listed origins.
-    Listed(Vec<String>),
-}
-
-impl FromStr for AllowedOrigins {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        let origins: Vec<_> = text
-            .split(',')
-            .map(|origin| origin.trim().to_owned())
-            .collect();
-        match origins.iter().find(|origin| !origin.contains("://")) {
-            None => Ok(Self::Listed(origins)),
-            Some(wrong) => Err(format!(
-                "{wrong:?} is no origin: expected one such as https://example.org"
-            )),
         }
     }
 }
@@ -133,7 +104,8 @@ impl Default for HttpLimits {
 pub struct HttpConfig {
     /// Its limits.
     pub limits: HttpLimits,
-    /// The origins of web pages that may use it.
+    /// The origins of web pages that may use it: all by default, as at today's provider. What a page
+    /// may change depends on the signed header alone, which no browser adds by itself.
     pub origins: AllowedOrigins,
     /// The clients that may read.
     pub reads: ReadAccess,
@@ -149,11 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_and_readers_are_parsed_or_refused() {
-        assert_eq!("all".parse(), Ok(AllowedOrigins::All));
-        let listed = AllowedOrigins::Listed(vec!["https://a.example".into(), "http://b".into()]);
-        assert_eq!("https://a.example, http://b".parse(), Ok(listed));
-        assert!("a.example".parse::<AllowedOrigins>().is_err());
+    fn readers_are_parsed_or_refused() {
         assert_eq!("everyone".parse(), Ok(ReadAccess::Everyone));
         assert_eq!("members".parse(), Ok(ReadAccess::Members));
         assert!("nobody".parse::<ReadAccess>().is_err());

@@ -9,7 +9,7 @@ pub(crate) mod info;
 pub(crate) mod negotiate;
 pub(crate) mod nodes;
 mod number_text;
-mod object_body;
+pub(crate) mod object_body;
 pub(crate) mod objects;
 pub(crate) mod proofs;
 mod ranges;

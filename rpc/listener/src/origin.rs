@@ -1,6 +1,7 @@
 //! Which websites may send requests. A browser lets any website connect to this machine, and its
 //! requests then come from loopback.
 
+use cairn_rpc_server::AllowedOrigins;
 use hyper::HeaderMap;
 use hyper::header::{HOST, HeaderName, ORIGIN};
 use std::str::FromStr;
@@ -31,19 +32,10 @@ impl FromStr for Origins {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        let origins: Vec<_> = text
-            .split(',')
-            .map(|origin| origin.trim().to_owned())
-            .collect();
-        match origins.iter().find(|origin| !origin.contains("://")) {
-            None => Ok(Self::Listed(origins)),
-            Some(wrong) => Err(format!(
-                "{wrong:?} is no origin: expected one such as https://example.org"
-            )),
-        }
+        Ok(match text.parse::<AllowedOrigins>()? {
+            AllowedOrigins::All => Self::All,
+            AllowedOrigins::Listed(origins) => Self::Listed(origins),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use cairn_bucket::{CommitError, IngestError};
 use cairn_objects::ObjectError;
 use cairn_provider::ProviderError;
-use cairn_rpc_api::Error;
+use cairn_rpc_api::{Code, Error};
 use std::time::Duration;
 
 /// A reason why a body was not taken. Nothing of it is kept.
@@ -13,7 +13,7 @@ pub enum BodyError {
     #[error("the body is broken: {0}")]
     Broken(String),
     /// It came too slowly.
-    #[error("the body did not go on within {0:.0?}")]
+    #[error("the body came with less than 64 KiB a second over {0:.0?}")]
     TooSlow(Duration),
     /// It is too long.
     #[error("the body has more than {max} bytes")]
@@ -41,6 +41,38 @@ pub enum StoreError {
     /// Too many uploads are under way.
     #[error("too many uploads are under way: try again")]
     Busy,
+    /// The bucket is a copy, to which nothing else is written.
+    #[error("This provider is a replica of the bucket: write to a primary provider")]
+    IsReplica,
+    /// An upload in parts is being completed or aborted by another request.
+    #[error("another request completes or aborts the upload {id:?}")]
+    UploadInUse {
+        /// Its id.
+        id: String,
+    },
+    /// The parts are too long together.
+    #[error("the parts have {bytes} bytes, and an object may have {max}")]
+    TooLarge {
+        /// The bytes of all parts.
+        bytes: u64,
+        /// The most bytes of an object.
+        max: u64,
+    },
+}
+
+impl StoreError {
+    /// Returns whether the same may be done a little later.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy
+                | Self::Provider(ProviderError::Busy { .. } | ProviderError::Reserved { .. })
+                | Self::Rpc(Error::Coded {
+                    code: Code::Busy | Code::TooLate,
+                    ..
+                })
+        )
+    }
 }
 
 impl From<CommitError> for StoreError {

@@ -8,7 +8,8 @@
 //! **It is** what the HTTP API and the S3 dialect share: `cairn-objects` over the provider's leases,
 //! lanes and signing gate. However large an object is, a few chunks of it are in memory.
 //!
-//! **It is not** an access control: its callers have checked who asks.
+//! **It is not** an access control: its callers have checked who asks. It refuses writes to the copy
+//! of a replica itself.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -19,14 +20,26 @@
     )
 )]
 
+mod body;
+mod completion;
 mod content;
 mod error;
+mod limits;
 mod parts;
+mod places;
 mod proof;
+mod put;
+mod root;
+mod shares;
 mod store;
+mod stored;
 mod upload;
 
 pub use content::{ByteRange, ObjectContent};
 pub use error::{BodyError, StoreError};
+pub use limits::StoreLimits;
 pub use proof::{LeafProof, ObjectProof};
-pub use store::{IndexRoot, NewObject, ObjectStore, StoreLimits};
+pub use put::NewObject;
+pub use root::IndexRoot;
+pub use store::ObjectStore;
+pub use stored::StoredContent;

@@ -1,66 +1,19 @@
 //! The store: what a bucket holds under names, over the provider's lanes.
 
+use crate::completion::Completions;
 use crate::error::StoreError;
-use cairn_bucket::{Bucket, Ingested};
+use crate::limits::StoreLimits;
+use crate::places::Places;
+use crate::root::Roots;
+use cairn_bucket::Bucket;
 use cairn_objects::{
-    Attributes, Condition, Index, ListRequest, Listing, ObjectError, ObjectName, ObjectRecord,
-    Padding, Space, Stats, new_leaves,
+    Index, ListRequest, Listing, ObjectError, ObjectName, ObjectRecord, Padding, Space, Stats,
 };
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::BucketId;
 use cairn_provider::{Lease, LeaseRequest};
 use cairn_rpc_server::{ProviderRpc, WorkClass};
-use lru::LruCache;
-use parking_lot::Mutex;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// Indexes whose roots are remembered, until they change.
-const REMEMBERED_ROOTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
-
-/// The limits of uploads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreLimits {
-    /// The most uploads at once: 16. Each has a thread and some 2 MiB, and holds its bucket open.
-    pub uploads: usize,
-    /// The most bytes of one body: 5 GiB, as in S3. Larger objects come in parts.
-    pub object_bytes: u64,
-    /// How long each 256 KiB of a body may take: 30 seconds.
-    pub piece_time: Duration,
-}
-
-impl Default for StoreLimits {
-    fn default() -> Self {
-        Self {
-            uploads: 16,
-            object_bytes: 5 << 30,
-            piece_time: Duration::from_secs(30),
-        }
-    }
-}
-
-/// An object whose content is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewObject {
-    /// The set of names that it gets one of.
-    pub space: Space,
-    /// The name.
-    pub name: ObjectName,
-    /// The attributes that the client gives to it.
-    pub attributes: Attributes,
-    /// The condition for writing it.
-    pub condition: Condition,
-}
-
-/// The root of an index with its numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IndexRoot {
-    /// The root, as clients of today's provider compute it.
-    pub root: H256,
-    /// The numbers.
-    pub stats: Stats,
-}
 
 /// The objects of a running provider. Clones share its limits.
 #[derive(Clone)]
@@ -69,18 +22,21 @@ pub struct ObjectStore(Arc<Inner>);
 struct Inner {
     rpc: ProviderRpc,
     limits: StoreLimits,
-    uploads: Arc<Semaphore>,
-    roots: Mutex<LruCache<(BucketId, Space), IndexRoot>>,
+    places: Places,
+    roots: Roots,
+    completions: Completions,
 }
 
 impl ObjectStore {
     /// Returns the store over a provider.
     pub fn new(rpc: ProviderRpc, limits: StoreLimits) -> Self {
+        let open_buckets = rpc.handle().provider.budget().max_open;
         Self(Arc::new(Inner {
+            places: Places::new(&limits, open_buckets),
             rpc,
             limits,
-            uploads: Arc::new(Semaphore::new(limits.uploads)),
-            roots: Mutex::new(LruCache::new(REMEMBERED_ROOTS)),
+            roots: Roots::default(),
+            completions: Completions::default(),
         }))
     }
 
@@ -93,8 +49,16 @@ impl ObjectStore {
         self.0.limits
     }
 
-    pub(crate) fn upload_places(&self) -> &Arc<Semaphore> {
-        &self.0.uploads
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.places
+    }
+
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.0.roots
+    }
+
+    pub(crate) fn completions(&self) -> &Completions {
+        &self.0.completions
     }
 
     pub(crate) fn padding(&self) -> Padding {
@@ -104,16 +68,54 @@ impl ObjectStore {
         }
     }
 
+    /// Refuses what would be written to the copy of a replica: a copy to which something else is
+    /// committed is no copy any more. Reads the index, which blocks briefly.
+    pub(crate) fn check_not_replica(&self, bucket: BucketId) -> Result<(), StoreError> {
+        match self.0.rpc.handle().is_replica(bucket) {
+            true => Err(StoreError::IsReplica),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) async fn leased<T: Send + 'static>(
         &self,
         class: WorkClass,
         bucket: BucketId,
         job: impl FnOnce(&Lease) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let request = match class {
-            WorkClass::Write => LeaseRequest::write(),
-            _ => LeaseRequest::read(),
-        };
+        match class {
+            WorkClass::Write => {
+                let store = self.clone();
+                let checked = move |lease: &Lease| {
+                    // Under the lease: as soon as anything knows it.
+                    store.check_not_replica(lease.id())?;
+                    job(lease)
+                };
+                self.leased_unchecked(bucket, checked).await
+            }
+            class => {
+                let how = (class, LeaseRequest::read());
+                self.with_lease(how, bucket, job).await
+            }
+        }
+    }
+
+    /// Leases a bucket for writing, also the copy of a replica.
+    pub(crate) async fn leased_unchecked<T: Send + 'static>(
+        &self,
+        bucket: BucketId,
+        job: impl FnOnce(&Lease) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let how = (WorkClass::Write, LeaseRequest::write());
+        self.with_lease(how, bucket, job).await
+    }
+
+    async fn with_lease<T: Send + 'static>(
+        &self,
+        (class, request): (WorkClass, LeaseRequest),
+        bucket: BucketId,
+        job: impl FnOnce(&Lease) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let provider = self.0.rpc.handle().provider.clone();
         let leased = move |left: Duration| {
             let lease = provider.blocking_lease(bucket, request.with_timeout(left))?;
@@ -139,85 +141,6 @@ impl ObjectStore {
     ) -> Result<T, StoreError> {
         let leased = move |lease: &Lease| Ok(lease.run(job)?);
         self.leased(WorkClass::Write, bucket, leased).await
-    }
-
-    /// Checks, before a body is taken, that the bucket is here, that what is stored in it may be
-    /// signed for, and that the condition of a new object holds.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] with the reason.
-    pub async fn check(&self, bucket: BucketId, new: NewObject) -> Result<(), StoreError> {
-        let NewObject {
-            space,
-            name,
-            condition,
-            ..
-        } = new;
-        let job = move |lease: &Lease| {
-            if let Some(refused) = lease.signing_refusal() {
-                return Err(cairn_bucket::CommitError::from(refused).into());
-            }
-            let found = lease.run(|bucket| Index::new(bucket, space).get(name.as_str()))?;
-            let holds = match condition {
-                Condition::Any => true,
-                Condition::Absent => found.is_none(),
-                Condition::Is(root) => found.is_some_and(|found| found.data_root == root),
-            };
-            match holds {
-                true => Ok(()),
-                false => Err(ObjectError::Condition {
-                    name: name.to_string(),
-                }
-                .into()),
-            }
-        };
-        self.leased(WorkClass::Write, bucket, job).await
-    }
-
-    /// Commits stored content, signs the commitment and gives the content a name.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; the content stays stored, without a name.
-    pub async fn put(
-        &self,
-        bucket: BucketId,
-        content: Ingested,
-        new: NewObject,
-    ) -> Result<ObjectRecord, StoreError> {
-        let padding = self.padding();
-        let signer = self.0.rpc.handle().signer.clone();
-        let job = move |lease: &Lease| {
-            let (root, size) = (content.data_root, content.data_size);
-            let leaves = lease.run(|bucket| new_leaves(bucket, &root, size, padding))?;
-            let (committed, _) = lease.commit_signed(&leaves, &signer)?;
-            let record = ObjectRecord::of_content(&content, &leaves, &committed);
-            let record = record.with_attributes(new.attributes);
-            lease.run(|bucket| {
-                Index::new(bucket, new.space).put(&new.name, &record, new.condition)
-            })?;
-            Ok(record)
-        };
-        self.leased(WorkClass::Write, bucket, job).await
-    }
-
-    /// Gives content that has a name another one too, without committing it again.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn link(
-        &self,
-        bucket: BucketId,
-        record: ObjectRecord,
-        new: NewObject,
-    ) -> Result<(), StoreError> {
-        let job = move |bucket: &Bucket| {
-            let index = Index::new(bucket, new.space);
-            index.put(&new.name, &record, new.condition).map(drop)
-        };
-        self.write(bucket, job).await
     }
 
     /// Returns the record of a name.
@@ -304,35 +227,5 @@ impl ObjectStore {
     pub async fn stats(&self, bucket: BucketId, space: Space) -> Result<Stats, StoreError> {
         self.read(bucket, move |bucket| Index::new(bucket, space).stats())
             .await
-    }
-
-    /// Returns the root of an index. It is computed once for each state of the index.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn index_root(
-        &self,
-        bucket: BucketId,
-        space: Space,
-    ) -> Result<IndexRoot, StoreError> {
-        let known = self.0.roots.lock().get(&(bucket, space)).copied();
-        let job = move |bucket: &Bucket| {
-            let index = Index::new(bucket, space);
-            loop {
-                let stats = index.stats()?;
-                if let Some(known) = known.filter(|known| known.stats == stats) {
-                    return Ok(known);
-                }
-                let root = index.root()?;
-                // A change during the pass would mix two states.
-                if index.stats()? == stats {
-                    return Ok(IndexRoot { root, stats });
-                }
-            }
-        };
-        let found = self.read(bucket, job).await?;
-        self.0.roots.lock().put((bucket, space), found);
-        Ok(found)
     }
 }

@@ -11,6 +11,7 @@
     clippy::cast_possible_truncation,
     reason = "a fault here is a fault of the test"
 )]
+#![allow(dead_code, reason = "the tests use more of the provider")]
 
 #[path = "../tests/dialect/provider.rs"]
 mod provider;

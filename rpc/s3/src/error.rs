@@ -19,6 +19,9 @@ pub(crate) fn of_store(error: StoreError) -> S3Error {
         StoreError::Rpc(error) => of_rpc(&error),
         StoreError::Body(error) => of_body(&error),
         StoreError::Busy => coded(S3ErrorCode::SlowDown, &error),
+        StoreError::IsReplica => coded(S3ErrorCode::AccessDenied, &error),
+        StoreError::UploadInUse { .. } => coded(S3ErrorCode::OperationAborted, &error),
+        StoreError::TooLarge { .. } => coded(S3ErrorCode::EntityTooLarge, &error),
     }
 }
 
@@ -43,6 +46,8 @@ fn of_object(error: &ObjectError) -> S3Error {
         ObjectError::TooManyUploads { .. } | ObjectError::OtherKind { .. } => {
             S3ErrorCode::InvalidRequest
         }
+        ObjectError::TooLate { .. } => S3ErrorCode::SlowDown,
+        ObjectError::Token => S3ErrorCode::InvalidArgument,
         ObjectError::IndexFull { .. }
         | ObjectError::Ingest(IngestError::Quota { .. })
         | ObjectError::Commit(CommitError::Quota { .. }) => return quota(error),

@@ -130,6 +130,13 @@ impl S3 for Gateway {
         self.put_part(request).await.map(S3Response::new)
     }
 
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> Answer<UploadPartCopyOutput> {
+        self.copy_part(request).await.map(S3Response::new)
+    }
+
     async fn complete_multipart_upload(
         &self,
         request: S3Request<CompleteMultipartUploadInput>,

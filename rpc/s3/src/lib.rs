@@ -1,8 +1,8 @@
 //! Serves a storage provider's buckets in the S3 dialect that applications speak.
 //!
 //! ```text
-//! client ─► connection limits ─► signature (SigV4) ─► the key's buckets ─► operation
-//!                                                                            └─► cairn-object-store
+//! client ─► connection limits ─► admission ─► signature (SigV4) ─► the key's buckets ─┐
+//!                                     cairn-object-store ◄─ operation ◄───────────────┘
 //! ```
 //!
 //! **It is** a gateway for the operator's own buckets: anyone who has a key of its file may read,
@@ -21,8 +21,10 @@
     )
 )]
 
+mod admission;
 mod buckets;
 mod checksums;
+mod copies;
 mod entity_tag;
 mod error;
 mod gateway;

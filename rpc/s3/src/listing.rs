@@ -4,7 +4,7 @@ use crate::entity_tag;
 use crate::error::of_store;
 use crate::gateway::Gateway;
 use crate::objects::{length, modified};
-use cairn_objects::{ListRequest, Listed, Listing, Space};
+use cairn_objects::{ListRequest, Listed, Listing, Space, list_token};
 use cairn_primitives::BucketId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
@@ -24,7 +24,10 @@ const MAX_KEYS: i32 = 1_000;
 struct Page {
     objects: Vec<Object>,
     prefixes: Vec<CommonPrefix>,
+    /// The token of the next page, if there is one.
     next: Option<String>,
+    /// The last key or group.
+    last: Option<String>,
     max_keys: i32,
 }
 
@@ -69,6 +72,7 @@ impl Gateway {
             objects: Vec::new(),
             prefixes: Vec::new(),
             next: listing.next,
+            last: listing.listed.last().map(|last| last.name().to_owned()),
             max_keys,
         };
         for listed in listing.listed {
@@ -131,12 +135,14 @@ impl Gateway {
         let bucket = self.readable(&request, &request.input.bucket)?;
         let input = request.input;
         let escape = Escape::new(input.encoding_type.as_ref());
+        // A marker is where a page ended, be it a key or a group.
+        let marker = input.marker.as_deref().filter(|marker| !marker.is_empty());
+        let token = marker.map(|marker| list_token(Space::Keys, marker));
         let asked = ListRequest {
             prefix: input.prefix.as_deref().unwrap_or_default(),
             delimiter: input.delimiter.as_deref(),
             start_after: None,
-            // A marker is where a page ended, be it a key or a group.
-            token: input.marker.as_deref(),
+            token: token.as_deref(),
             most: 0,
         };
         let page = self.page(bucket, asked, (input.max_keys, &escape)).await?;
@@ -148,7 +154,7 @@ impl Gateway {
             encoding_type: input.encoding_type,
             max_keys: Some(page.max_keys),
             is_truncated: Some(page.next.is_some()),
-            next_marker: escape.optional(page.next),
+            next_marker: escape.optional(page.last.filter(|_| page.next.is_some())),
             contents: Some(page.objects),
             common_prefixes: Some(page.prefixes),
             ..ListObjectsOutput::default()

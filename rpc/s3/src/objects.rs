@@ -5,7 +5,7 @@ use crate::entity_tag;
 use crate::error::{of_attributes, of_name, of_store};
 use crate::gateway::Gateway;
 use cairn_object_store::{ByteRange, NewObject, ObjectContent};
-use cairn_objects::{Attributes, Condition, ObjectName, ObjectRecord, Space};
+use cairn_objects::{Attributes, ObjectName, ObjectRecord, Space};
 use cairn_primitives::BucketId;
 use futures::StreamExt;
 use futures::stream;
@@ -87,6 +87,7 @@ impl Gateway {
         request: S3Request<PutObjectInput>,
     ) -> S3Result<PutObjectOutput> {
         let bucket = self.writable(&request, &request.input.bucket)?;
+        let client = self.key_of(&request)?.to_owned();
         let announced = announced(&request.headers);
         let input = request.input;
         let new = NewObject {
@@ -124,8 +125,8 @@ impl Gateway {
         let body = checksums::checked(checksums::body(input.body)?, expected);
         let store = self.store();
         store.check(bucket, new.clone()).await.map_err(of_store)?;
-        let content = store.upload(bucket, Box::pin(body)).await;
-        let record = store.put(bucket, content.map_err(of_store)?, new).await;
+        let content = store.upload(bucket, &client, Box::pin(body)).await;
+        let record = store.put(content.map_err(of_store)?, new).await;
         let record = record.map_err(of_store)?;
         Ok(PutObjectOutput {
             e_tag: Some(entity_tag::of_root(record.data_root)),
@@ -133,7 +134,7 @@ impl Gateway {
         })
     }
 
-    async fn record(&self, bucket: BucketId, key: &str) -> S3Result<ObjectRecord> {
+    pub(crate) async fn record(&self, bucket: BucketId, key: &str) -> S3Result<ObjectRecord> {
         let found = self.store().get(bucket, Space::Keys, key).await;
         let found = found.map_err(of_store)?;
         found.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchKey))
@@ -153,6 +154,10 @@ impl Gateway {
         )?;
         let size = record.size;
         let asked = input.range.map(|range| range.check(size)).transpose()?;
+        // The end of an object without content.
+        if asked.as_ref().is_some_and(std::ops::Range::is_empty) {
+            return Err(S3Error::new(S3ErrorCode::InvalidRange));
+        }
         let range = asked
             .as_ref()
             .map_or(ByteRange::all(size), |asked| ByteRange {
@@ -264,75 +269,6 @@ impl Gateway {
         output.deleted = (!quiet.unwrap_or(false)).then_some(deleted);
         output.errors = (!errors.is_empty()).then_some(errors);
         Ok(output)
-    }
-
-    /// Gives an object's content another key of the same bucket. Nothing is stored or committed
-    /// again.
-    pub(crate) async fn copy(
-        &self,
-        request: S3Request<CopyObjectInput>,
-    ) -> S3Result<CopyObjectOutput> {
-        let bucket = self.writable(&request, &request.input.bucket)?;
-        let CopySource::Bucket {
-            bucket: source,
-            key: source_key,
-            ..
-        } = &request.input.copy_source
-        else {
-            return Err(S3Error::new(S3ErrorCode::NotImplemented));
-        };
-        let from = self.readable(&request, source)?;
-        if from != bucket {
-            return Err(S3Error::with_message(
-                S3ErrorCode::NotImplemented,
-                "an object can be copied within its bucket only",
-            ));
-        }
-        let record = self.record(from, source_key).await?;
-        let input = request.input;
-        entity_tag::check_read(
-            &record,
-            input.copy_source_if_match.as_ref(),
-            input.copy_source_if_none_match.as_ref(),
-        )?;
-        let is_replaced = input
-            .metadata_directive
-            .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-        let attributes = match is_replaced {
-            false => record.attributes.clone(),
-            true => Given {
-                content_type: input.content_type,
-                metadata: input.metadata,
-                kept: [
-                    input.cache_control,
-                    input.content_disposition,
-                    input.content_encoding,
-                    input.content_language,
-                ],
-            }
-            .attributes()?,
-        };
-        let record = ObjectRecord {
-            modified_s: ObjectRecord::directory().modified_s,
-            ..record.with_attributes(attributes.clone())
-        };
-        let new = NewObject {
-            space: Space::Keys,
-            name: ObjectName::key(input.key).map_err(of_name)?,
-            attributes,
-            condition: Condition::Any,
-        };
-        let (root, time) = (record.data_root, record.modified_s);
-        let linked = self.store().link(bucket, record, new).await;
-        linked.map_err(of_store)?;
-        Ok(CopyObjectOutput {
-            copy_object_result: Some(CopyObjectResult {
-                e_tag: Some(entity_tag::of_root(root)),
-                last_modified: Some(modified(time)),
-                ..CopyObjectResult::default()
-            }),
-            ..CopyObjectOutput::default()
-        })
     }
 }
 

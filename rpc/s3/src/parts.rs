@@ -13,7 +13,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 const MAX_LISTED_PARTS: i32 = 1_000;
 
 /// Returns the number of a part.
-fn number(number: i32) -> S3Result<u16> {
+pub(crate) fn number(number: i32) -> S3Result<u16> {
     let number = u16::try_from(number).ok();
     let number = number.filter(|number| (1..=MAX_PARTS).contains(number));
     number.ok_or_else(|| {
@@ -58,6 +58,7 @@ impl Gateway {
         request: S3Request<UploadPartInput>,
     ) -> S3Result<UploadPartOutput> {
         let bucket = self.writable(&request, &request.input.bucket)?;
+        let client = self.key_of(&request)?.to_owned();
         let announced = announced(&request.headers);
         let input = request.input;
         let number = number(input.part_number)?;
@@ -78,9 +79,9 @@ impl Gateway {
             after: request.trailing_headers,
         };
         let body = checksums::checked(checksums::body(input.body)?, expected);
-        let content = store.upload(bucket, Box::pin(body)).await;
+        let content = store.upload(bucket, &client, Box::pin(body)).await;
         let content = content.map_err(of_store)?;
-        let part = store.put_part(bucket, upload, number, content).await;
+        let part = store.put_part(upload, number, content).await;
         Ok(UploadPartOutput {
             e_tag: Some(entity_tag::of_root(part.map_err(of_store)?.data_root)),
             ..UploadPartOutput::default()
@@ -92,6 +93,7 @@ impl Gateway {
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<CompleteMultipartUploadOutput> {
         let bucket = self.writable(&request, &request.input.bucket)?;
+        let client = self.key_of(&request)?.to_owned();
         let input = request.input;
         let condition =
             entity_tag::write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
@@ -106,7 +108,8 @@ impl Gateway {
         let store = self.store();
         let upload = store.upload_of(bucket, &input.upload_id, &input.key).await;
         let upload = upload.map_err(of_store)?;
-        let record = store.complete_parts(bucket, upload, given, condition).await;
+        let by = (bucket, &client[..]);
+        let record = store.complete_parts(by, upload, given, condition).await;
         Ok(CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),

@@ -1,14 +1,15 @@
 //! The provider's types as types of the API.
 
 use cairn_bucket::SignedRoot;
-use cairn_gadget::{AnswerStage, ChallengeDuty, Offer, TermsRequest};
+use cairn_gadget::{AnswerStage, ChallengeDuty, Offer, ReplicaReport, ReplicaState, TermsRequest};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{BucketRecord, BucketStatus, Provider};
 use cairn_rpc_api::{
     BucketInfo, BucketStatusInfo, Bytes, ChallengeInfo, ChallengeStage, CommitmentEvent, OfferInfo,
-    SignedCommitmentInfo, SignedInfo, TermsToSign, U64OrHex, U128OrHex,
+    ReplicaInfo, ReplicaStateInfo, SignedCommitmentInfo, SignedInfo, TermsToSign, U64OrHex,
+    U128OrHex,
 };
 use codec::Encode;
 
@@ -98,6 +99,33 @@ pub(crate) fn challenge_info(duty: ChallengeDuty) -> ChallengeInfo {
         attempts: duty.attempts,
         needs_operator: duty.alarm.is_some(),
         is_unprovable: duty.is_unprovable,
+    }
+}
+
+/// Describes an agreement as a replica. The reasons are for the operator only.
+pub(crate) fn replica_info(
+    bucket: BucketId,
+    report: &ReplicaReport,
+    is_syncing: bool,
+) -> ReplicaInfo {
+    let state = match &report.state {
+        _ if is_syncing => ReplicaStateInfo::Syncing,
+        ReplicaState::Synced => ReplicaStateInfo::Synced,
+        ReplicaState::Due | ReplicaState::TooSoon { .. } => ReplicaStateInfo::Behind,
+        ReplicaState::Off => ReplicaStateInfo::NotEnabled,
+        ReplicaState::NoCheckpoint => ReplicaStateInfo::NoCheckpoint,
+        ReplicaState::Ended => ReplicaStateInfo::Ended,
+        ReplicaState::Unpaid { .. } => ReplicaStateInfo::Unpaid,
+        ReplicaState::Missing => ReplicaStateInfo::Missing,
+        ReplicaState::LeftBehind { .. } => ReplicaStateInfo::LeftBehind,
+        ReplicaState::Waiting(_) => ReplicaStateInfo::Waiting,
+        ReplicaState::Failed(_) => ReplicaStateInfo::Failed,
+    };
+    ReplicaInfo {
+        bucket: U64OrHex(bucket.0),
+        state,
+        is_missing: report.is_missing,
+        last_confirmation: report.last_sync,
     }
 }
 

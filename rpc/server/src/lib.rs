@@ -48,6 +48,7 @@ mod lanes;
 mod limits;
 mod members;
 mod methods;
+mod origins;
 mod policy;
 mod rate_limit;
 
@@ -61,5 +62,6 @@ pub use members::{
     Right, SignedHeader, SignedMessage, check_right,
 };
 pub use methods::ProviderRpc;
+pub use origins::AllowedOrigins;
 pub use policy::{DenyUnsafe, Policy};
 pub use rate_limit::{Rate, RateLimit};

@@ -71,6 +71,7 @@ async fn negotiate(rpc: &WsClient, chain: &Chain, owner: &Key) -> (Terms, Signat
         valid_until: number("validUntil") as u32,
         nonce: number("nonce") as u64,
         bucket: None,
+        replica: None,
     };
     let signature = Signature::decode(&bytes(&signed, "signature")).unwrap();
     (terms, signature)

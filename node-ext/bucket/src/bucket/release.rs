@@ -3,9 +3,11 @@
 //!
 //! A durable mark comes first, so that nothing is proven from a tree that is partly
 //! removed. Then go its signed roots, each replaced by a tombstone, its nodes, the
-//! content (`sweep`), the leaves, the bytes on disk, and last its own record. After an
-//! interruption anywhere, the next call completes the release.
+//! content (`sweep`), the leaves, the records of that content (`content_records`), the
+//! bytes on disk, and last its own record. After an interruption anywhere, the next call
+//! completes the release.
 
+mod content_records;
 pub(super) mod sweep;
 mod sweep_list;
 
@@ -39,8 +41,9 @@ pub struct Released {
 
 impl Bucket {
     /// Removes a retired tree: its signed roots, the leaves that no other tree has, and
-    /// their content that no other leaf has. Then frees the disk space, which takes as
-    /// long as rewriting the remaining data.
+    /// their content that no other leaf has; also content of aborted uploads and failed
+    /// puts. Content of remaining objects and of parts of open uploads stays. Then frees
+    /// the disk space, which takes as long as rewriting the remaining data.
     ///
     /// Call it once the chain accepts no challenge against the tree: afterwards no
     /// challenge can be answered with a proof. If an admin authorised the prune, that
@@ -89,6 +92,7 @@ impl Bucket {
         let first_kept = kept.first().copied().unwrap_or(current);
         let swept = sweep.remove_before(first_kept)?;
         self.remove_leaves_before(first_kept)?;
+        self.remove_content_records(first_kept, swept.last_change)?;
         for family in [Family::Tree, Family::Content] {
             let given_back = self.engine.compact(family);
             given_back.map_err(|error| self.poison_with(error))?;

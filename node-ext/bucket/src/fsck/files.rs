@@ -142,6 +142,7 @@ const RECORD_KINDS: &[(Family, &[u8])] = &[
     (Family::Tree, layout::DELETIONS),
     (Family::Tree, layout::TOMBSTONES),
     (Family::Tree, layout::FLAGS),
+    (Family::Tree, layout::OBJECTS),
     (Family::Content, layout::CHUNK_LENGTHS),
     (Family::Content, layout::INTERIOR_NODES),
     (Family::Content, layout::NONCONFORMING),

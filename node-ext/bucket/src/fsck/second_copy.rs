@@ -2,20 +2,24 @@
 //! interior nodes from the journal, and chunks from blob files, even from those that no
 //! table points to.
 
+mod objects;
+mod writer;
+
 use super::{LostContent, unsigned_leaves};
 use crate::bucket::rebuild::restore_state;
 use cairn_engine::file_list::blob_files;
 use cairn_engine::layout::{self, InteriorValue, StateRecord};
 use cairn_engine::{
-    Batch, BlobLog, Change, Durability, Engine, EngineError, Family, JOURNAL_FILE, JournalReader,
-    last_record,
+    BlobLog, Change, Engine, EngineError, Family, JOURNAL_FILE, JournalReader, last_record,
 };
 use cairn_primitives::chunk_tree::padding;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Sequence};
+use objects::DatabaseBefore;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use writer::Writer;
 
 /// Records in one write batch.
 const BATCH_RECORDS: usize = 4096;
@@ -104,6 +108,8 @@ pub(super) fn restore_records(
         let is_newer = record.number > database;
         for change in record.changes() {
             match change {
+                // Of these only the last change counts.
+                _ if objects::is_of_object(&change) => {}
                 Change::Put {
                     family: Family::Tree,
                     key,
@@ -126,7 +132,12 @@ pub(super) fn restore_records(
             }
         }
     }
-    let mut written = writer.finish()?;
+    let before = DatabaseBefore {
+        number: database,
+        files_rebuilt: regrow_all,
+    };
+    let objects = objects::restore_objects(engine, folder, bucket, before)?;
+    let mut written = writer.finish()?.saturating_add(objects);
     if let Some(state) = state.and_then(|state| parse_without_peaks(&state)) {
         let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY);
         let recorded = recorded.ok().flatten();
@@ -379,105 +390,4 @@ fn restore_chunks(
         }
     }
     writer.finish()
-}
-
-/// Writes restored records durably, in batches.
-struct Writer<'e> {
-    engine: &'e Engine,
-    batch: Batch<'e>,
-    size: usize,
-    pending: usize,
-    written: u64,
-}
-
-impl<'e> Writer<'e> {
-    fn new(engine: &'e Engine, size: usize) -> Self {
-        Self {
-            engine,
-            batch: engine.batch(),
-            size,
-            pending: 0,
-            written: 0,
-        }
-    }
-
-    /// Writes a record if it is missing, or if the journal is newer and has another value.
-    fn put_lost(
-        &mut self,
-        family: Family,
-        key: &[u8],
-        value: &[u8],
-        is_newer: bool,
-    ) -> Result<(), EngineError> {
-        match self.engine.get_uncached(family, key) {
-            Ok(Some(stored)) if !is_newer || stored == value => Ok(()),
-            _ => self.put(family, key, value),
-        }
-    }
-
-    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
-        self.batch.put(family, key, value);
-        self.write_if_full()
-    }
-
-    fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
-        let Ok(length) = u32::try_from(bytes.len()) else {
-            return Ok(());
-        };
-        self.batch
-            .put(Family::Content, layout::chunk_key(hash), bytes);
-        let length = layout::chunk_length_value(length);
-        let key = layout::chunk_length_key(hash);
-        self.batch.put(Family::Content, key, &length);
-        self.write_if_full()
-    }
-
-    fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
-        // The record to delete may be in the batch.
-        self.write()?;
-        if matches!(self.engine.get_uncached(family, key), Ok(None)) {
-            return Ok(());
-        }
-        self.batch.delete(family, key);
-        self.write_if_full()
-    }
-
-    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) -> Result<(), EngineError> {
-        self.write()?;
-        let mut first = self.engine.scan_from(family, b"", from)?;
-        let is_any = match first.next() {
-            Some(Ok((key, _))) => &*key < to,
-            Some(Err(_)) => true,
-            None => false,
-        };
-        if is_any {
-            self.batch.delete_range(family, from, to);
-            return self.write_if_full();
-        }
-        Ok(())
-    }
-
-    fn write_if_full(&mut self) -> Result<(), EngineError> {
-        self.pending = self.pending.saturating_add(1);
-        if self.pending < self.size {
-            return Ok(());
-        }
-        self.write()
-    }
-
-    fn write(&mut self) -> Result<(), EngineError> {
-        if self.pending == 0 {
-            return Ok(());
-        }
-        let pending = u64::try_from(self.pending).unwrap_or(u64::MAX);
-        self.written = self.written.saturating_add(pending);
-        self.pending = 0;
-        let batch = std::mem::replace(&mut self.batch, self.engine.batch());
-        self.engine.write(batch, Durability::Synced)
-    }
-
-    fn finish(mut self) -> Result<u64, EngineError> {
-        self.write()?;
-        Ok(self.written)
-    }
 }

@@ -21,6 +21,7 @@ mod content;
 mod damage;
 mod files;
 mod lost;
+mod objects;
 mod reconstruct;
 mod repeated;
 mod signed;

@@ -9,27 +9,31 @@
 
 mod attach;
 mod format;
+mod new_file;
+mod rewrite;
 mod selection;
 mod sync;
 
 pub use attach::JournalLag;
 pub(super) use format::Changes;
 use format::Marks;
-pub use format::{Change, Reader, last_record};
+pub use format::{Change, Reader, Record, last_record};
+use new_file::NewJournal;
+pub(super) use rewrite::Rewriter;
 
-use super::EngineError;
+use super::{EngineError, FaultKind};
 use parking_lot::Mutex;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The journal's name in a bucket's folder.
 pub const JOURNAL_FILE: &str = "JOURNAL";
-/// Name of a journal that is not complete yet.
-const UNFINISHED_FILE: &str = "JOURNAL.new";
 /// Upper bound on unsynced bytes in memory.
 const MAX_HELD_BYTES: usize = 64 << 10;
+/// How often a rewrite copies what was added meanwhile before writes have to wait for the rest.
+const CATCH_UP_ROUNDS: u32 = 4;
 
 /// The journal of an open bucket.
 pub(crate) struct Journal {
@@ -40,6 +44,8 @@ pub(crate) struct Journal {
     /// until it is in the journal, so that both have the same order.
     order: Mutex<u64>,
     tail: Arc<Tail>,
+    /// Held during a rewrite.
+    rewriting: Mutex<()>,
 }
 
 /// The end of the file, which all writers share.
@@ -53,6 +59,10 @@ struct TailState {
     /// `None` after a failed write, since a later record would follow a gap.
     file: Option<Arc<File>>,
     length: u64,
+    /// The length after the file was last written as a whole; 0 if that is not known.
+    rewritten_length: u64,
+    /// No rewrite begins below this length.
+    min_rewrite_length: u64,
     number: u64,
     marks: Marks,
     /// Changes that are not in a record yet. Nobody was given a signature over
@@ -63,16 +73,19 @@ struct TailState {
 }
 
 impl TailState {
-    /// Writes the held changes as one record.
+    /// Writes the held changes as one record. A failure disables the journal, which drops them.
     fn write_held(&mut self, salt: format::Salt) -> std::io::Result<()> {
+        let changes = std::mem::take(&mut self.held);
+        self.marks = self.marks.after(&changes);
         let Some(mut file) = self.file.as_deref() else {
             return Ok(());
         };
-        let changes = std::mem::take(&mut self.held);
-        self.marks = self.marks.after(&changes);
         let mut record = Vec::new();
         format::write_record(&mut record, salt, self.number, self.marks, changes.bytes());
-        file.write_all(&record)?;
+        if let Err(error) = file.write_all(&record) {
+            self.file = None;
+            return Err(error);
+        }
         let more = u64::try_from(record.len()).unwrap_or(u64::MAX);
         self.length = self.length.saturating_add(more);
         Ok(())
@@ -106,7 +119,6 @@ impl Journal {
 
     fn write_held_or_disable(&self, state: &mut TailState) {
         if let Err(error) = state.write_held(self.salt) {
-            state.file = None;
             tracing::error!(
                 path = %self.path.display(), %error,
                 "the journal is disabled until the bucket is opened again; \
@@ -134,29 +146,54 @@ impl Journal {
         self.tail.sync()
     }
 
-    /// Rewrites the journal from the database while writes continue.
-    pub(crate) fn rewrite(
+    /// Rewrites the journal from the database while writes continue. They wait only for the copy
+    /// of the records that were added last.
+    fn rewrite(
         &self,
         fill: impl FnOnce(&mut NewJournal) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
+        let _alone = self.rewriting.lock();
         let fault = |error| journal_error(&self.path, &error);
-        let (from, number, marks) = {
+        let (mut copied, number, marks) = {
             let state = self.flush_held().map_err(fault)?;
+            self.check_enabled(&state)?;
             (state.length, state.number, state.marks)
         };
         let mut filling = NewJournal::create(&self.path, self.bucket, self.salt, number, marks)?;
         fill(&mut filling)?;
-        let _order = self.order.lock();
-        let mut state = self.flush_held().map_err(fault)?;
+        filling.end_fill()?;
         // Records that were added meanwhile, in their order.
         let mut old = File::open(&self.path).map_err(fault)?;
-        old.seek(SeekFrom::Start(from)).map_err(fault)?;
-        let mut since = Vec::new();
-        old.read_to_end(&mut since).map_err(fault)?;
-        let (file, length) = filling.finish(&since, true)?;
+        old.seek(SeekFrom::Start(copied)).map_err(fault)?;
+        for _ in 0..CATCH_UP_ROUNDS {
+            let end = self.tail.state.lock().length;
+            filling.copy_from(&mut old, end.saturating_sub(copied))?;
+            copied = end;
+        }
+        filling.sync()?;
+        let _order = self.order.lock();
+        let mut state = self.flush_held().map_err(fault)?;
+        // Changes since would be missing.
+        self.check_enabled(&state)?;
+        filling.copy_from(&mut old, state.length.saturating_sub(copied))?;
+        let (file, length) = filling.finish(true)?;
         state.file = Some(Arc::new(file));
         state.length = length;
+        state.rewritten_length = length;
+        state.min_rewrite_length = 0;
         Ok(())
+    }
+
+    fn check_enabled(&self, state: &TailState) -> Result<(), EngineError> {
+        match state.file {
+            Some(_) => Ok(()),
+            None => Err(EngineError {
+                doing: "rewriting the journal",
+                path: self.path.clone(),
+                kind: FaultKind::Other,
+                message: "it is disabled until the bucket is opened again".into(),
+            }),
+        }
     }
 }
 
@@ -173,91 +210,4 @@ impl Drop for Journal {
 
 fn journal_error(path: &Path, error: &std::io::Error) -> EngineError {
     EngineError::from_io("writing the journal", path, error)
-}
-
-/// A new journal that will replace the current one.
-pub(crate) struct NewJournal {
-    path: PathBuf,
-    unfinished: PathBuf,
-    file: std::io::BufWriter<File>,
-    length: u64,
-    salt: format::Salt,
-    number: u64,
-    marks: Marks,
-    changes: Changes,
-}
-
-impl NewJournal {
-    fn create(
-        path: &Path,
-        bucket: u64,
-        salt: format::Salt,
-        number: u64,
-        marks: Marks,
-    ) -> Result<Self, EngineError> {
-        let unfinished = path.with_file_name(UNFINISHED_FILE);
-        let fault = |error: std::io::Error| journal_error(&unfinished, &error);
-        let file = File::create(&unfinished).map_err(fault)?;
-        let mut filling = Self {
-            path: path.to_owned(),
-            file: std::io::BufWriter::with_capacity(MAX_HELD_BYTES, file),
-            unfinished: unfinished.clone(),
-            length: 0,
-            salt,
-            number,
-            marks,
-            changes: Changes::default(),
-        };
-        filling.write(&format::header(bucket, salt))?;
-        Ok(filling)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
-        let written = self.file.write_all(bytes);
-        written.map_err(|error| journal_error(&self.unfinished, &error))?;
-        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.length = self.length.saturating_add(more);
-        Ok(())
-    }
-
-    /// Appends a record of the database.
-    pub(crate) fn put(
-        &mut self,
-        family: super::Family,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), EngineError> {
-        self.changes.put(family, key, value);
-        if self.changes.bytes().len() < MAX_HELD_BYTES {
-            return Ok(());
-        }
-        self.write_changes()
-    }
-
-    fn write_changes(&mut self) -> Result<(), EngineError> {
-        let mut record = Vec::new();
-        let (number, changes) = (self.number, self.changes.bytes());
-        format::write_record(&mut record, self.salt, number, self.marks, changes);
-        self.changes = Changes::default();
-        self.write(&record)
-    }
-
-    /// Moves the file into place. Returns it, open for appending, and its length.
-    fn finish(mut self, since: &[u8], sync: bool) -> Result<(File, u64), EngineError> {
-        // Even if there are no changes left: the last record holds the number.
-        self.write_changes()?;
-        self.write(since)?;
-        let fault = |error: std::io::Error| journal_error(&self.path, &error);
-        self.file.flush().map_err(fault)?;
-        if sync {
-            self.file.get_ref().sync_data().map_err(fault)?;
-        }
-        drop(self.file);
-        std::fs::rename(&self.unfinished, &self.path).map_err(fault)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&self.path)
-            .map_err(fault)?;
-        Ok((file, self.length))
-    }
 }

@@ -58,7 +58,7 @@ impl Engine {
     pub fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
         #[cfg(any(test, feature = "testing"))]
         self.probe.wait_to_copy();
-        Checkpoint::new(&self.db)
+        Checkpoint::new(self.db.as_ref())
             .and_then(|checkpoint| checkpoint.create_checkpoint(path))
             .map_err(self.error_of("copying a bucket"))
     }

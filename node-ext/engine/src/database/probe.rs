@@ -15,6 +15,8 @@ pub struct WriteProbe {
     remaining: AtomicU64,
     /// Barrier at which a copy waits twice before it begins.
     copies: Mutex<Option<Arc<Barrier>>>,
+    /// Bytes, in place of 64 MiB, by which the journal may exceed twice its length.
+    journal_slack: Mutex<Option<u64>>,
 }
 
 impl WriteProbe {
@@ -26,6 +28,15 @@ impl WriteProbe {
     /// Makes copies wait at `barrier` twice before they begin.
     pub fn hold_copies(&self, barrier: &Arc<Barrier>) {
         *self.copies.lock() = Some(barrier.clone());
+    }
+
+    /// Has the journal rewritten when it exceeds twice its length by `bytes`, not by 64 MiB.
+    pub fn set_journal_slack(&self, bytes: u64) {
+        *self.journal_slack.lock() = Some(bytes);
+    }
+
+    pub(super) fn journal_slack(&self) -> Option<u64> {
+        *self.journal_slack.lock()
     }
 
     /// Waits at the barrier for copies, if a test has set one.

@@ -1,8 +1,9 @@
 //! Reads for one pass over a whole bucket: they leave the block cache to the proofs
 //! and report each unreadable entry.
 
-use super::{Engine, EngineError, Entry, Family};
-use rocksdb::{Direction, IteratorMode, ReadOptions};
+use super::{Db, Engine, EngineError, Entry, Family, absent, handle_of};
+use rocksdb::{ColumnFamily, Direction, IteratorMode, ReadOptions};
+use std::path::Path;
 
 /// The result of reading one key.
 pub type ReadResult = Result<Option<Vec<u8>>, EngineError>;
@@ -13,13 +14,58 @@ fn uncached() -> ReadOptions {
     options
 }
 
+/// The records of a database, for one pass over them.
+#[derive(Clone, Copy)]
+pub(super) struct Records<'d> {
+    db: &'d Db,
+    path: &'d Path,
+}
+
+impl<'d> Records<'d> {
+    pub(super) fn new(db: &'d Db, path: &'d Path) -> Self {
+        Self { db, path }
+    }
+
+    fn handle(self, family: Family) -> Result<&'d ColumnFamily, EngineError> {
+        handle_of(self.db, family).ok_or_else(|| absent(self.path, family))
+    }
+
+    pub(super) fn get(self, family: Family, key: &[u8]) -> ReadResult {
+        let found = self.db.get_cf_opt(self.handle(family)?, key, &uncached());
+        found.map_err(|error| EngineError::from_rocksdb("reading a bucket", self.path, &error))
+    }
+
+    /// Scans as [`Engine::scan_from`].
+    pub(super) fn scan_from(
+        self,
+        family: Family,
+        prefix: &'d [u8],
+        from: &[u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'d>, EngineError> {
+        let path = self.path;
+        let from = IteratorMode::From(from, Direction::Forward);
+        let entries = self
+            .db
+            .iterator_cf_opt(self.handle(family)?, uncached(), from);
+        Ok(entries
+            .map(move |entry| {
+                entry.map_err(|error| EngineError::from_rocksdb("scanning a bucket", path, &error))
+            })
+            .take_while(move |entry| match entry {
+                Ok((key, _)) => key.starts_with(prefix),
+                Err(_) => true,
+            }))
+    }
+}
+
 impl Engine {
+    pub(super) fn records(&self) -> Records<'_> {
+        Records::new(&self.db, &self.path)
+    }
+
     /// Reads one key without filling the cache.
     pub fn get_uncached(&self, family: Family, key: &[u8]) -> ReadResult {
-        let handle = self.family(family)?;
-        self.db
-            .get_cf_opt(handle, key, &uncached())
-            .map_err(self.error_of("reading a bucket"))
+        self.records().get(family, key)
     }
 
     /// Reads several keys of one family, each with its own result, without filling the
@@ -48,15 +94,7 @@ impl Engine {
         prefix: &'e [u8],
         from: &[u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
-        let handle = self.family(family)?;
-        let from = IteratorMode::From(from, Direction::Forward);
-        let entries = self.db.iterator_cf_opt(handle, uncached(), from);
-        Ok(entries
-            .map(move |entry| entry.map_err(self.error_of("scanning a bucket")))
-            .take_while(move |entry| match entry {
-                Ok((key, _)) => key.starts_with(prefix),
-                Err(_) => true,
-            }))
+        self.records().scan_from(family, prefix, from)
     }
 
     /// Scans the entries whose keys begin with `prefix` in reverse order. Ends after
@@ -67,7 +105,7 @@ impl Engine {
         prefix: &'e [u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
         let handle = self.family(family)?;
-        // No key is longer that is scanned in reverse.
+        // No key goes on after its prefix with as many bytes of 0xff.
         let last = [prefix, &[0xff; 64]].concat();
         let from = IteratorMode::From(&last, Direction::Reverse);
         let entries = self.db.iterator_cf_opt(handle, uncached(), from);

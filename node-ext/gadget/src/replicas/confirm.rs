@@ -3,11 +3,12 @@
 //! open, if it is paid more than it costs, and never twice.
 
 use super::copy::blocking;
+use super::pending::Pending;
 use super::plan::{ReplicaState, plan};
 use super::{Due, ReplicaWorker};
 use cairn_bucket::{Bucket, RecordRootError};
 use cairn_chain::{
-    ExtrinsicStatus, Head, Submission, SubmittedExtrinsic, SyncConfirmation, SyncVerdict,
+    ExtrinsicStatus, Head, LastSync, Submission, SubmittedExtrinsic, SyncConfirmation, SyncVerdict,
 };
 use cairn_primitives::{BucketId, Commitment, H256};
 use cairn_provider::LeaseRequest;
@@ -15,9 +16,6 @@ use futures::stream::StreamExt;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
-/// Blocks for which a submission may be valid: no client signs for more than 256, and it may sign
-/// for a best block that is some blocks further on.
-const VALID_BLOCKS: u32 = 288;
 /// The longest pause after failures, in looks.
 const LONGEST_PAUSE: u32 = 64;
 
@@ -30,32 +28,15 @@ struct Failures {
     next_at: u32,
 }
 
-/// A confirmation whose result is not known.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    root: H256,
-    /// The last block that may include it.
-    last_block: u32,
-}
-
-/// The confirmations that are pending or have failed.
+/// The confirmations that have failed.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
     failures: Mutex<BTreeMap<BucketId, Failures>>,
-    pending: Mutex<BTreeMap<BucketId, Pending>>,
 }
 
 impl Confirmations {
     /// Returns the reason why nothing is sent for a root at a finalized head.
     fn must_wait(&self, bucket: BucketId, root: H256, head: Head) -> Result<(), String> {
-        if let Some(pending) = self.pending.lock().get(&bucket)
-            && head.number <= pending.last_block
-        {
-            return Err(format!(
-                "a confirmation of {:?} was submitted, and blocks up to {} may include it",
-                pending.root, pending.last_block
-            ));
-        }
         match self.failures.lock().get(&bucket) {
             Some(failed) if failed.root == root && head.anchor < failed.next_at => Err(format!(
                 "{} attempts to confirm it have failed, and the next is at block {}",
@@ -79,16 +60,6 @@ impl Confirmations {
         };
         failures.insert(bucket, failed);
     }
-
-    fn begin(&self, bucket: BucketId, root: H256, best: u32) {
-        let last_block = best.saturating_add(VALID_BLOCKS);
-        let pending = Pending { root, last_block };
-        self.pending.lock().insert(bucket, pending);
-    }
-
-    fn end(&self, bucket: BucketId) {
-        self.pending.lock().remove(&bucket);
-    }
 }
 
 /// A confirmation that is not sent now.
@@ -109,19 +80,21 @@ fn waiting(reason: impl Into<String>) -> NotConfirmed {
 }
 
 impl ReplicaWorker {
-    /// Confirms a copy if it is time. Returns the agreement's state.
-    pub(super) async fn confirm(&self, due: &Due) -> ReplicaState {
+    /// Confirms a copy if it is time. Returns the agreement's state, and the anchor block of the
+    /// last confirmation.
+    pub(super) async fn confirm(&self, due: &Due) -> (ReplicaState, Option<u32>) {
         let (bucket, root) = (due.bucket, due.wanted.mmr_root);
+        let before = due.agreement.last_sync.map(|last| last.block);
         let reason = match self.try_confirm(due).await {
-            Ok(()) => {
+            Ok(block) => {
                 self.confirmations.failures.lock().remove(&bucket);
                 self.status.count(|counts| {
                     counts.confirmed = counts.confirmed.saturating_add(1);
                 });
                 tracing::info!(%bucket, ?root, "a replica was confirmed");
-                return ReplicaState::Synced;
+                return (ReplicaState::Synced, Some(block));
             }
-            Err(NotConfirmed::Now(state)) => return state,
+            Err(NotConfirmed::Now(state)) => return (state, before),
             Err(NotConfirmed::Failed(reason)) => {
                 self.status.count(|counts| {
                     counts.failed = counts.failed.saturating_add(1);
@@ -132,17 +105,19 @@ impl ReplicaWorker {
                 reason
             }
         };
-        ReplicaState::Failed(reason)
+        (ReplicaState::Failed(reason), before)
     }
 
-    async fn try_confirm(&self, due: &Due) -> Result<(), NotConfirmed> {
+    /// Returns the anchor block of the confirmation.
+    async fn try_confirm(&self, due: &Due) -> Result<u32, NotConfirmed> {
         (self.inputs.may_spend)().map_err(waiting)?;
         let head = self.finalized_head().await?;
         let (bucket, wanted) = (due.bucket, due.wanted);
         self.confirmations
             .must_wait(bucket, wanted.mmr_root, head)
             .map_err(waiting)?;
-        self.check_is_due(due, head).await?;
+        let last = self.check_is_due(due, head).await?;
+        self.check_none_is_pending(bucket, head, last).await?;
         let confirmation = self.signed(bucket, wanted).await?;
         let judged = self.inputs.replicas.judge_sync(&confirmation).await;
         match judged.map_err(|error| error.to_string())? {
@@ -167,7 +142,14 @@ impl ReplicaWorker {
         (self.inputs.may_spend)().map_err(waiting)?;
         let best = self.inputs.chain.best_head().await;
         let best = best.map_err(|error| error.to_string())?.number;
-        self.confirmations.begin(bucket, wanted.mmr_root, best);
+        // Before it is sent: the process may end at any moment.
+        let pending = Pending::from_best_block(wanted.mmr_root, best);
+        let provider = self.inputs.provider.clone();
+        blocking(move || {
+            let written = pending.write(provider.index(), bucket);
+            written.map_err(|error| error.to_string())
+        })
+        .await?;
         let submitted = self.inputs.chain.submit(submission).await;
         let submitted = submitted.map_err(|error| error.to_string())?;
         let block = self.follow(bucket, submitted).await?;
@@ -176,7 +158,7 @@ impl ReplicaWorker {
         let mut rows = rows.map_err(|error| error.to_string())?.into_iter();
         let row = rows.find(|(id, _)| *id == bucket).map(|(_, row)| row);
         match row.and_then(|row| row.last_sync) {
-            Some(last) if last.commitment.mmr_root == wanted.mmr_root => Ok(()),
+            Some(last) if last.commitment.mmr_root == wanted.mmr_root => Ok(last.block),
             _ => Err("the chain did not take the confirmation".to_owned().into()),
         }
     }
@@ -195,7 +177,8 @@ impl ReplicaWorker {
     }
 
     /// Checks with the chain as it is now that the confirmation is due: a copy takes its time.
-    async fn check_is_due(&self, due: &Due, head: Head) -> Result<(), NotConfirmed> {
+    /// Returns the last one.
+    async fn check_is_due(&self, due: &Due, head: Head) -> Result<Option<LastSync>, NotConfirmed> {
         let info = self.inputs.chain.bucket(head.hash, due.bucket).await;
         let info = info.map_err(|error| error.to_string())?;
         let rows = self.inputs.replicas.replica_agreements(head.hash).await;
@@ -218,7 +201,30 @@ impl ReplicaWorker {
         if row.sync_price != due.agreement.sync_price {
             return Err(waiting("its terms have changed"));
         }
-        Ok(())
+        Ok(row.last_sync)
+    }
+
+    /// Checks that no block may include an earlier confirmation, also of an earlier process.
+    async fn check_none_is_pending(
+        &self,
+        bucket: BucketId,
+        head: Head,
+        last: Option<LastSync>,
+    ) -> Result<(), NotConfirmed> {
+        let provider = self.inputs.provider.clone();
+        let read = move || {
+            let pending = Pending::read(provider.index(), bucket, head.number);
+            pending.map_err(|error| error.to_string())
+        };
+        match blocking(read).await? {
+            Some(pending) if pending.may_be_included(head.number, last.as_ref()) => {
+                Err(waiting(format!(
+                    "a confirmation of {:?} was submitted, and blocks up to {} may include it",
+                    pending.root, pending.last_block
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Records the root as signed, and signs it.
@@ -266,7 +272,15 @@ impl ReplicaWorker {
         });
         match followed.await {
             Ok(Some(ended)) => {
-                self.confirmations.end(bucket);
+                let provider = self.inputs.provider.clone();
+                let remove = move || {
+                    let removed = Pending::remove(provider.index(), bucket);
+                    removed.map_err(|error| error.to_string())
+                };
+                // Then the next one waits until no block could include this one.
+                if let Err(error) = blocking(remove).await {
+                    tracing::warn!(%bucket, error, "a submitted confirmation is still recorded");
+                }
                 Ok(ended?)
             }
             Ok(None) | Err(_) => Err(waiting("it was submitted, and its result is not known yet")),
@@ -286,27 +300,6 @@ mod tests {
             number,
             anchor: number,
         }
-    }
-
-    #[test]
-    fn a_submission_without_a_result_is_not_repeated_while_a_block_may_include_it() {
-        let confirmations = Confirmations::default();
-        let root = H256::repeat_byte(1);
-        confirmations.begin(BUCKET, root, 10);
-        let last = 10 + VALID_BLOCKS;
-        let other = H256::repeat_byte(2);
-        for asked in [root, other] {
-            let waits = confirmations.must_wait(BUCKET, asked, head(last));
-            assert!(waits.unwrap_err().contains("was submitted"));
-            confirmations
-                .must_wait(BUCKET, asked, head(last + 1))
-                .unwrap();
-        }
-        confirmations
-            .must_wait(BucketId(8), root, head(last))
-            .unwrap();
-        confirmations.end(BUCKET);
-        confirmations.must_wait(BUCKET, root, head(10)).unwrap();
     }
 
     #[test]

@@ -1,19 +1,43 @@
 //! Copies one bucket up to a commitment: in its own place, or next to the others if it is lost.
 
+use super::plan::ReplicaState;
 use super::store::ProviderStore;
 use super::{Due, ReplicaWorker};
 use cairn_bucket::{Bucket, BucketConfig, RecordRootError};
 use cairn_engine::SharedResources;
-use cairn_primitives::BucketId;
 use cairn_primitives::onchain::BucketInfo;
+use cairn_primitives::{BucketId, Sequence};
 use cairn_provider::{BucketStatus, LeaseRequest, Provider};
-use cairn_replica::{FolderStore, Peer, Store, SyncLimits, SyncRequest, Synced, sync};
+use cairn_replica::{FolderStore, Peer, Store, SyncFailure, SyncLimits, SyncRequest, Synced, sync};
 use std::sync::Arc;
+
+/// A reason why a bucket was not copied.
+#[derive(Debug)]
+pub(super) enum NotCopied {
+    /// The copy ends before the wanted tree, which starts here.
+    LeftBehind(Sequence),
+    Failed(String),
+}
+
+impl From<String> for NotCopied {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+impl From<NotCopied> for ReplicaState {
+    fn from(reason: NotCopied) -> Self {
+        match reason {
+            NotCopied::LeftBehind(wanted) => Self::LeftBehind { wanted },
+            NotCopied::Failed(reason) => Self::Failed(reason),
+        }
+    }
+}
 
 impl ReplicaWorker {
     /// Copies a bucket. What was confirmed and cannot be proven here can be proven then, if the
     /// last checkpoint's tree has it.
-    pub(super) async fn copy(&self, due: &Due, config: BucketConfig) -> Result<(), String> {
+    pub(super) async fn copy(&self, due: &Due, config: BucketConfig) -> Result<(), NotCopied> {
         let bucket = due.bucket;
         let noted = self.inputs.provider.indexed_bucket(bucket);
         if noted.is_some_and(|noted| noted.record.status == BucketStatus::Lost) {
@@ -30,7 +54,8 @@ impl ReplicaWorker {
         match due.is_missing {
             true => {
                 let provider = self.inputs.provider.clone();
-                blocking(move || record_all_roots(&provider, bucket)).await
+                let recorded = blocking(move || record_all_roots(&provider, bucket)).await;
+                recorded.map_err(NotCopied::Failed)
             }
             false => Ok(()),
         }
@@ -38,7 +63,7 @@ impl ReplicaWorker {
 
     /// Makes a copy of a lost bucket next to the others, and moves it into its place once it is
     /// complete. An interrupted one continues.
-    async fn rebuild(&self, due: &Due, config: BucketConfig) -> Result<(), String> {
+    async fn rebuild(&self, due: &Due, config: BucketConfig) -> Result<(), NotCopied> {
         let (bucket, provider) = (due.bucket, self.inputs.provider.clone());
         let store = blocking(move || {
             let path = provider.healing_path(bucket);
@@ -50,7 +75,7 @@ impl ReplicaWorker {
         let store = Arc::new(store.await?);
         self.sync(due, store.clone()).await?;
         let provider = self.inputs.provider.clone();
-        blocking(move || {
+        let adopted = blocking(move || {
             // Nothing else has it: all work on it has ended.
             let store = Arc::into_inner(store).ok_or("the copy is still in use")?;
             store.finish().map_err(|error| error.to_string())?;
@@ -62,11 +87,11 @@ impl ReplicaWorker {
                 Ok(Some(reason)) => Err(format!("it was copied again, but {reason}")),
                 Err(error) => Err(error.to_string()),
             }
-        })
-        .await
+        });
+        adopted.await.map_err(NotCopied::Failed)
     }
 
-    async fn sync(&self, due: &Due, store: Arc<dyn Store>) -> Result<(), String> {
+    async fn sync(&self, due: &Due, store: Arc<dyn Store>) -> Result<(), NotCopied> {
         let request = SyncRequest {
             bucket: due.bucket,
             commitment: due.wanted,
@@ -91,8 +116,12 @@ impl ReplicaWorker {
                 });
                 Ok(())
             }
-            Ok(Err(failure)) => Err(failure.to_string()),
-            Err(_) => Err("it takes longer than one attempt may: it continues".to_owned()),
+            Ok(Err(SyncFailure::LeftBehind { wanted })) => Err(NotCopied::LeftBehind(wanted)),
+            Ok(Err(failure)) => Err(failure.to_string().into()),
+            Err(_) => {
+                let reason = "it takes longer than one attempt may: it continues";
+                Err(reason.to_owned().into())
+            }
         }
     }
 

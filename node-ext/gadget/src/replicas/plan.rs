@@ -1,7 +1,7 @@
 //! Decides what becomes of one agreement as a replica. Pure: it reads and writes nothing.
 
 use cairn_chain::ReplicaAgreement;
-use cairn_primitives::Commitment;
+use cairn_primitives::{Commitment, Sequence};
 
 /// The state of a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,12 @@ pub enum ReplicaState {
     /// The last confirmation is of something that cannot be proven here: a challenge of it costs
     /// the stake. It is copied again, also if nobody pays.
     Missing,
+    /// The copy ends before the tree of the last checkpoint starts, and the leaves in between were
+    /// pruned at the primary providers: nothing continues it. What it has confirmed can be proven.
+    LeftBehind {
+        /// The start of the tree of the last checkpoint.
+        wanted: Sequence,
+    },
     /// The copy is here, and its confirmation waits for this reason.
     Waiting(String),
     /// The last attempt failed, for this reason. It is repeated.
@@ -116,7 +122,7 @@ fn by_chain(
 mod tests {
     use super::*;
     use cairn_chain::LastSync;
-    use cairn_primitives::{H256, LeafCount, Sequence};
+    use cairn_primitives::{H256, LeafCount};
 
     const WANTED: u8 = 1;
 

@@ -15,6 +15,9 @@ pub struct ReplicaReport {
     pub state: ReplicaState,
     /// The anchor block of the last confirmation that the chain has.
     pub last_sync: Option<u32>,
+    /// True if what that confirmed cannot be proven here, whatever the state is: a copy may fail,
+    /// and the stake is at risk until one succeeds.
+    pub is_missing: bool,
 }
 
 /// Counts for metrics.
@@ -24,7 +27,7 @@ pub struct ReplicaStatistics {
     pub agreements: u64,
     /// Those whose last checkpoint the chain has confirmed.
     pub synced: u64,
-    /// Those whose last attempt failed.
+    /// Those whose last attempt failed, and those that are left behind.
     pub failing: u64,
     /// Those whose last confirmation cannot be proven here.
     pub missing: u64,
@@ -71,6 +74,11 @@ impl ReplicaStatus {
         self.0.lock().reports.get(&bucket).cloned()
     }
 
+    /// Returns the reports on all agreements, as of the last look at them.
+    pub fn reports(&self) -> BTreeMap<BucketId, ReplicaReport> {
+        self.0.lock().reports.clone()
+    }
+
     /// Returns whether the account is a replica of a bucket, as of the last look at its agreements.
     pub fn is_replica(&self, bucket: BucketId) -> bool {
         let seen = self.0.lock();
@@ -90,11 +98,17 @@ impl ReplicaStatus {
             let number = seen.reports.values().filter(|report| is(&report.state));
             u64::try_from(number.count()).unwrap_or(u64::MAX)
         };
+        let missing = seen.reports.values().filter(|report| report.is_missing);
         ReplicaStatistics {
             agreements: count(|state| *state != ReplicaState::Ended),
             synced: count(|state| *state == ReplicaState::Synced),
-            failing: count(|state| matches!(state, ReplicaState::Failed(_))),
-            missing: count(|state| *state == ReplicaState::Missing),
+            failing: count(|state| {
+                matches!(
+                    state,
+                    ReplicaState::Failed(_) | ReplicaState::LeftBehind { .. }
+                )
+            }),
+            missing: u64::try_from(missing.count()).unwrap_or(u64::MAX),
             unpaid: count(|state| matches!(state, ReplicaState::Unpaid { .. })),
             syncing: u64::try_from(seen.syncing.len()).unwrap_or(u64::MAX),
             ..seen.counts
@@ -136,6 +150,13 @@ impl ReplicaStatus {
                     %bucket,
                     "WHAT THIS REPLICA HAS CONFIRMED IS MISSING HERE: a challenge of it costs the \
                      stake. It is copied again if replicas are synchronised"
+                ),
+                ReplicaState::LeftBehind { wanted } => tracing::warn!(
+                    %bucket, %wanted,
+                    "a replica is left behind: the tree of the bucket's last checkpoint starts \
+                     after the end of this copy, and the leaves in between are pruned. Keep the \
+                     copy: what was confirmed of it can still be challenged, and nothing else \
+                     answers that"
                 ),
                 ReplicaState::Off => tracing::warn!(
                     %bucket,

@@ -9,7 +9,7 @@ use cairn_engine::layout;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{PrimaryProvider, RegisteredKey};
-use cairn_primitives::{H256, LeafIndex};
+use cairn_primitives::{H256, LeafIndex, Sequence};
 use cairn_provider::LeaseRequest;
 use cairn_replica::{ClaimedContent, ClaimedLeaf, ContentQuery, PeerError};
 use cairn_testing::{LIMITS, SimulatedChain, SimulatedClient};
@@ -185,6 +185,24 @@ impl Fixture {
         self.chain.submission_record().confirmations.len()
     }
 
+    /// Looks at all agreements while no block is made. Returns whether the look ended, and did not
+    /// submit a confirmation more.
+    async fn look_without_blocks(&mut self) -> bool {
+        let (chain, head) = (self.chain.clone(), self.chain.finalized_head());
+        let before = self.confirmations();
+        let submitted = async {
+            while chain.submission_record().confirmations.len() == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        let worker = self.worker.as_mut().unwrap();
+        worker.next_at = 0;
+        tokio::select! {
+            () = worker.on_finalized_head(head) => true,
+            () = submitted => false,
+        }
+    }
+
     /// Looks at all agreements, while blocks are made. Returns the state of the only one.
     async fn look(&mut self) -> ReplicaState {
         let chain = self.chain.clone();
@@ -225,6 +243,76 @@ async fn a_copy_is_confirmed_once() {
     assert_eq!(last.commitment, wanted);
     assert_eq!(fixture.look().await, ReplicaState::Synced);
     assert_eq!(fixture.confirmations(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_repeats_no_confirmation_that_is_pending() {
+    let mut fixture = Fixture::new();
+    fixture.checkpoint(1);
+    assert!(!fixture.look_without_blocks().await);
+    assert_eq!(fixture.confirmations(), 1);
+    // The pool keeps it over the restart.
+    fixture.worker = None;
+    fixture.start();
+    assert!(fixture.look_without_blocks().await);
+    let report = fixture.worker().status.report(ID).unwrap();
+    let waits =
+        matches!(&report.state, ReplicaState::Waiting(why) if why.contains("was submitted"));
+    assert!(waits, "{report:?}");
+    while fixture.row().last_sync.is_none() {
+        fixture.chain.advance();
+    }
+    assert_eq!(fixture.look().await, ReplicaState::Synced);
+    assert_eq!(fixture.confirmations(), 1);
+    // The chain shows that it was taken, so the next one waits for nothing.
+    fixture.checkpoint(2);
+    assert_eq!(fixture.look().await, ReplicaState::Synced);
+    assert_eq!(fixture.confirmations(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_left_behind_says_so_and_proves_what_it_has() {
+    let mut fixture = Fixture::new();
+    let confirmed = fixture.checkpoint(1);
+    assert_eq!(fixture.look().await, ReplicaState::Synced);
+    for number in [2, 3] {
+        commit(&fixture.source, number);
+    }
+    let wanted = Sequence(2);
+    let lease = fixture.source.blocking_lease(ID, LeaseRequest::write());
+    let lease = lease.unwrap();
+    lease.run(|bucket| bucket.prune(wanted, None)).unwrap();
+    drop(lease);
+    fixture.checkpoint(4);
+    assert_eq!(fixture.look().await, ReplicaState::LeftBehind { wanted });
+    let report = fixture.worker().status.report(ID).unwrap();
+    assert!(report.last_sync.is_some() && !report.is_missing);
+    assert_eq!(fixture.worker().status.statistics().failing, 1);
+    let found = fixture.provider().find_signed(ID, &confirmed).unwrap();
+    assert_eq!(found, SignedRootState::Provable);
+    assert_eq!(fixture.confirmations(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_fails_is_still_missing() {
+    let mut fixture = Fixture::new();
+    fixture.checkpoint(1);
+    assert_eq!(fixture.look().await, ReplicaState::Synced);
+    fixture.worker = None;
+    let buckets = fixture.folder.path().join(layout::BUCKETS_DIR);
+    std::fs::remove_dir_all(buckets.join(layout::bucket_dir_name(ID))).unwrap();
+    fixture.start();
+    // Nobody has the content any more.
+    fixture.chain.edit(|pallet| {
+        let bucket = pallet.buckets.get_mut(&ID).unwrap();
+        bucket.primary_providers.clear();
+    });
+    fixture.chain.advance();
+    let state = fixture.look().await;
+    assert!(matches!(state, ReplicaState::Failed(_)), "{state:?}");
+    let status = &fixture.worker().status;
+    assert!(status.report(ID).unwrap().is_missing);
+    assert_eq!(status.statistics().missing, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

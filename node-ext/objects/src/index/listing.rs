@@ -4,7 +4,7 @@
 //! continues after the last name of a page, so that it repeats the groups after it, and never ends
 //! if a page has nothing else.
 
-use super::Index;
+use super::{Index, token};
 use crate::error::ObjectError;
 use crate::record::ObjectRecord;
 
@@ -22,7 +22,7 @@ pub struct ListRequest<'r> {
     pub delimiter: Option<&'r str>,
     /// Only names after this one.
     pub start_after: Option<&'r str>,
-    /// Where the last page ended.
+    /// Where the last page ended, by its [`Listing::next`].
     pub token: Option<&'r str>,
     /// The most names and groups, 1,000 if it is 0 or more.
     pub most: u32,
@@ -55,11 +55,11 @@ impl ListRequest<'_> {
         name.get(..self.prefix.len().saturating_add(end))
     }
 
-    /// Returns the first name that may be in the page.
-    fn from(&self) -> Vec<u8> {
+    /// Returns the first name that may be in the page, if the last one has ended with `token`.
+    fn from(&self, token: Option<&str>) -> Vec<u8> {
         let after = |name: &str| [name.as_bytes(), &[0]].concat();
         let start_after = self.start_after.map(after);
-        let token = self.token.map(|token| match self.group_of(token) {
+        let token = token.map(|token| match self.group_of(token) {
             Some(group) => past(group),
             None => after(token),
         });
@@ -75,7 +75,7 @@ fn past(prefix: &str) -> Vec<u8> {
 }
 
 /// A name with its record.
-type Entry = (String, ObjectRecord);
+pub(super) type Entry = (String, ObjectRecord);
 
 impl<'b> Index<'b> {
     /// Iterates over names and records from a name on.
@@ -97,10 +97,11 @@ impl<'b> Index<'b> {
     }
 
     /// Lists a page of names. Skips the names of a group in one step, however many there are.
+    /// Leaves out and logs a name whose record cannot be read: it is no fault of the others.
     ///
     /// # Errors
     ///
-    /// [`ObjectError`] if a record cannot be read.
+    /// [`ObjectError::Token`], or the database's failure.
     pub fn list(&self, request: &ListRequest<'_>) -> Result<Listing, ObjectError> {
         let most = match request.most {
             0 => MAX_LISTED,
@@ -108,27 +109,52 @@ impl<'b> Index<'b> {
         };
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut page = Listing::default();
-        let mut from = request.from();
+        let token = request.token.map(|token| token::parse(self.space, token));
+        let mut from = request.from(token.transpose()?.as_deref());
         'from: loop {
-            for entry in self.records_from(&from)? {
-                let (name, record) = entry?;
-                if !name.starts_with(request.prefix) {
+            for entry in self.bucket.object_records_from(self.space.tag(), &from)? {
+                let (name, value) = entry?;
+                if !name.starts_with(request.prefix.as_bytes()) {
                     break 'from;
                 }
+                let Some(listed) = self.listed(request, name, &value) else {
+                    continue;
+                };
                 if page.listed.len() >= most {
-                    page.next = page.listed.last().map(Listed::name).map(str::to_owned);
+                    let last = page.listed.last().map(Listed::name);
+                    page.next = last.map(|name| token::list_token(self.space, name));
                     break 'from;
                 }
-                if let Some(group) = request.group_of(&name) {
-                    from = past(group);
-                    page.listed.push(Listed::Group(group.to_owned()));
+                let after_group = match &listed {
+                    Listed::Group(group) => Some(past(group)),
+                    Listed::Object(..) => None,
+                };
+                page.listed.push(listed);
+                if let Some(after) = after_group {
+                    from = after;
                     continue 'from;
                 }
-                page.listed.push(Listed::Object(name, Box::new(record)));
             }
             break;
         }
         Ok(page)
+    }
+
+    /// Returns how a record is listed, or `None` if it cannot be read.
+    fn listed(&self, request: &ListRequest<'_>, name: Vec<u8>, value: &[u8]) -> Option<Listed> {
+        let unreadable = |name: &str| {
+            let bucket = self.bucket.id();
+            tracing::warn!(%bucket, name, "an object is not listed: its record cannot be read");
+        };
+        let name = String::from_utf8(name)
+            .map_err(|name| unreadable(&String::from_utf8_lossy(name.as_bytes())))
+            .ok()?;
+        if let Some(group) = request.group_of(&name) {
+            return Some(Listed::Group(group.to_owned()));
+        }
+        let record = self.parse(&name, value);
+        let record = record.map_err(|_| unreadable(&name)).ok()?;
+        Some(Listed::Object(name, Box::new(record)))
     }
 }
 

@@ -4,11 +4,16 @@
 //! size (`u64`, little-endian). The leaves are padded with zero hashes to the next power of two and
 //! hashed pairwise, as chunks are under a data root. One record is its own root, and none is zero.
 
-use super::Index;
+use super::listing::Entry;
+use super::{Index, Stats};
 use crate::error::ObjectError;
 use crate::record::ObjectRecord;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, TreeBuilder};
 use cairn_primitives::{H256, blake2_256};
+use std::time::Instant;
+
+/// Records that are read between two looks at the clock.
+const CLOCK_INTERVAL: usize = 1_024;
 
 fn leaf(name: &str, record: &ObjectRecord) -> H256 {
     let size = record.size.to_le_bytes();
@@ -22,9 +27,37 @@ impl Index<'_> {
     ///
     /// [`ObjectError`] if a record cannot be read.
     pub fn root(&self) -> Result<H256, ObjectError> {
+        self.root_of(self.records_from(b"")?, None)
+    }
+
+    /// Returns the root over all records and their numbers, both of one moment. Changes that come
+    /// meanwhile do not delay it, and it delays none.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectError::TooLate`] after the deadline; [`ObjectError`] if a record cannot be read.
+    pub fn root_with_stats(&self, deadline: Instant) -> Result<(H256, Stats), ObjectError> {
+        let (stats, entries) = self.bucket.object_view(|| {
+            // The iterator reads the records as they are when it is made.
+            let stats = self.stats()?;
+            Ok::<_, ObjectError>((stats, self.records_from(b"")?))
+        })?;
+        Ok((self.root_of(entries, Some(deadline))?, stats))
+    }
+
+    fn root_of(
+        &self,
+        entries: impl Iterator<Item = Result<Entry, ObjectError>>,
+        deadline: Option<Instant>,
+    ) -> Result<H256, ObjectError> {
         // The tree has the shape of a chunk tree whose chunks are full.
         let mut tree = TreeBuilder::new(self.bucket.config().profile);
-        for entry in self.records_from(b"")? {
+        for (number, entry) in entries.enumerate() {
+            let looks_at_clock = number.checked_rem(CLOCK_INTERVAL) == Some(0);
+            if looks_at_clock && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                let bucket = self.bucket.id();
+                return Err(ObjectError::TooLate { bucket });
+            }
             let (name, record) = entry?;
             let pushed = tree.push(leaf(&name, &record), CHUNK_BYTES, |_| ());
             pushed.map_err(|_| ObjectError::Unreadable {

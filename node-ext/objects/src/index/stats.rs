@@ -1,22 +1,11 @@
 //! The numbers of an index, which are kept with each change of it.
 
 use super::Index;
+use super::room::{STATS_SPACE, bytes_of};
 use crate::error::ObjectError;
 use crate::record::{Kind, ObjectRecord};
-use cairn_bucket::{Bucket, ObjectChanges};
+use cairn_bucket::ObjectChanges;
 use codec::{Decode, DecodeAll, Encode};
-
-/// The space of these records; their names are the spaces that they are about.
-const STATS_SPACE: u8 = b'#';
-/// Bytes that a record is counted as besides its own: its entries in table, filter and journal.
-const RECORD_OVERHEAD: u64 = 128;
-/// Bytes of names and records that any bucket may have: 64 MiB, some 200,000 objects.
-const FREE_INDEX_BYTES: u64 = 64 << 20;
-/// The part of its quota that a bucket's names and records may have besides: 1/16. They are not
-/// charged against the quota, and a client must not fill the disk with names.
-const QUOTA_SHARE: u64 = 16;
-/// The most that the share of a quota gives: 64 GiB, for a bucket without a quota.
-const MAX_SHARE_BYTES: u64 = 64 << 30;
 
 /// The numbers of an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -33,12 +22,6 @@ pub struct Stats {
     pub version: u64,
     /// The time of the first change, in seconds since 1970: two buckets under one id differ by it.
     pub begun_s: u64,
-}
-
-fn bytes_of(name: &str, record: &ObjectRecord) -> u64 {
-    let bytes = record.to_bytes().len().saturating_add(name.len());
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    bytes.saturating_add(RECORD_OVERHEAD)
 }
 
 impl Stats {
@@ -60,20 +43,6 @@ impl Stats {
         *count = count.saturating_sub(1);
         self.total_size = self.total_size.saturating_sub(record.size);
         self.index_bytes = self.index_bytes.saturating_sub(bytes_of(name, record));
-    }
-
-    /// Checks that the names and records of a bucket may take what they do.
-    pub(super) fn check(&self, bucket: &Bucket) -> Result<(), ObjectError> {
-        let share = bucket.config().max_bytes / QUOTA_SHARE;
-        let max = FREE_INDEX_BYTES.saturating_add(share.min(MAX_SHARE_BYTES));
-        match self.index_bytes <= max {
-            true => Ok(()),
-            false => Err(ObjectError::IndexFull {
-                bucket: bucket.id(),
-                used: self.index_bytes,
-                max,
-            }),
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
-fn bucket() -> (TempDir, Bucket) {
+pub(super) fn bucket() -> (TempDir, Bucket) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let shared = SharedResources::default();
@@ -17,7 +17,7 @@ fn bucket() -> (TempDir, Bucket) {
     (folder, bucket)
 }
 
-fn record(size: u64) -> ObjectRecord {
+pub(super) fn record(size: u64) -> ObjectRecord {
     ObjectRecord {
         kind: Kind::File,
         size,
@@ -27,7 +27,7 @@ fn record(size: u64) -> ObjectRecord {
     }
 }
 
-fn key(name: &str) -> ObjectName {
+pub(super) fn key(name: &str) -> ObjectName {
     ObjectName::key(name).unwrap()
 }
 
@@ -122,24 +122,126 @@ fn a_directory_and_a_file_do_not_replace_each_other() {
     assert_eq!((stats.files, stats.directories), (1, 1));
 }
 
+/// Writes bytes that are no record.
+fn garble(bucket: &Bucket, name: &[u8]) {
+    let garbled = bucket.change_objects(|changes| {
+        changes.put(b'k', name, vec![9, 9]);
+        Ok::<_, ObjectError>(())
+    });
+    garbled.unwrap();
+}
+
 #[test]
-fn names_may_not_fill_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bucket");
-    let config = BucketConfig {
-        max_bytes: 0,
-        ..BucketConfig::default()
+fn an_unreadable_record_is_an_error_of_its_name_only() {
+    use cairn_bucket::IndicatesDamage as _;
+    let (_folder, bucket) = bucket();
+    let index = Index::new(&bucket, Space::Keys);
+    for name in ["a", "b", "c", "d/1"] {
+        index.put(&key(name), &record(1), Condition::Any).unwrap();
+    }
+    garble(&bucket, b"b");
+    garble(&bucket, b"c\xff");
+    garble(&bucket, b"d/0");
+    let unreadable = |error: &ObjectError| {
+        assert!(!error.indicates_damage(), "{error}");
+        matches!(error, ObjectError::Unreadable { .. })
     };
-    let shared = SharedResources::default();
-    let bucket = Bucket::create(&path, BucketId(1), config, &shared).unwrap();
-    let mut stats = Stats {
-        index_bytes: 64 << 20,
-        ..Stats::default()
+    assert!(unreadable(&index.get("b").unwrap_err()));
+    let put = index.put(&key("b"), &record(1), Condition::Any);
+    assert!(unreadable(&put.unwrap_err()));
+    assert!(unreadable(&index.root().unwrap_err()));
+    assert!(index.get("a").unwrap().is_some());
+    index.put(&key("a"), &record(2), Condition::Any).unwrap();
+    let all = ListRequest::default();
+    assert_eq!(names(&index.list(&all).unwrap()), ["a", "c", "d/1"]);
+    let grouped = ListRequest {
+        delimiter: Some("/"),
+        most: 1,
+        ..all
     };
-    assert!(stats.check(&bucket).is_ok());
-    stats.add("a", &record(1));
-    let full = stats.check(&bucket);
-    assert!(matches!(full, Err(ObjectError::IndexFull { .. })));
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let request = ListRequest {
+            token: token.as_deref(),
+            ..grouped
+        };
+        let page = index.list(&request).unwrap();
+        found.extend(names(&page).into_iter().map(str::to_owned));
+        token = page.next;
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ["a", "c", "d/"]);
+}
+
+#[test]
+fn a_token_that_no_listing_has_returned_is_refused() {
+    let (_folder, bucket) = bucket();
+    let index = Index::new(&bucket, Space::Keys);
+    for name in ["a", "b"] {
+        index.put(&key(name), &record(1), Condition::Any).unwrap();
+    }
+    let first = ListRequest {
+        most: 1,
+        ..ListRequest::default()
+    };
+    let next = index.list(&first).unwrap().next.unwrap();
+    assert_eq!(next, list_token(Space::Keys, "a"));
+    let continued = |token| {
+        let request = ListRequest {
+            token: Some(token),
+            ..first
+        };
+        index.list(&request)
+    };
+    assert_eq!(names(&continued(&next).unwrap()), ["b"]);
+    let of_paths = list_token(Space::Paths, "a");
+    for wrong in ["", "a", "a/b", &of_paths] {
+        assert!(
+            matches!(continued(wrong), Err(ObjectError::Token)),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn the_root_and_the_numbers_are_of_one_moment() {
+    use std::time::{Duration, Instant};
+    let later = Instant::now() + Duration::from_secs(600);
+    let all: Vec<String> = (0..60).map(|number| format!("n{number}")).collect();
+    let roots: Vec<H256> = {
+        let (_folder, bucket) = bucket();
+        let index = Index::new(&bucket, Space::Keys);
+        let put = |name: &String| {
+            index.put(&key(name), &record(1), Condition::Any).unwrap();
+            index.root().unwrap()
+        };
+        std::iter::once(H256::zero())
+            .chain(all.iter().map(put))
+            .collect()
+    };
+    let (_folder, bucket) = bucket();
+    let index = Index::new(&bucket, Space::Keys);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for name in &all {
+                index.put(&key(name), &record(1), Condition::Any).unwrap();
+            }
+        });
+        loop {
+            let is_last = writer.is_finished();
+            let (root, stats) = index.root_with_stats(later).unwrap();
+            assert_eq!(root, roots[stats.version as usize]);
+            assert_eq!(stats.files, stats.version);
+            if is_last {
+                break;
+            }
+        }
+    });
+    let late = index.root_with_stats(Instant::now());
+    assert!(matches!(late, Err(ObjectError::TooLate { .. })));
 }
 
 #[test]

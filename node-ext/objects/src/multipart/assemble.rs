@@ -3,11 +3,16 @@
 use super::{MIN_PART_BYTES, Part, PartGiven};
 use crate::content::{Padding, children, new_leaves};
 use crate::error::ObjectError;
+use crate::record::ObjectRecord;
 use cairn_bucket::{Bucket, Ingested, NewLeaf, StoredContent};
-use cairn_primitives::chunk_tree::{self, CHUNK_BYTES, TreeBuilder};
+use cairn_primitives::chunk_tree::{self, CHUNK_BYTES, InteriorNode, Subtree, TreeBuilder};
 use cairn_primitives::{ChunkIndex, H256};
 use std::collections::VecDeque;
 use std::io::Read;
+
+/// The length of a chunk, as sizes are counted.
+const CHUNK_SIZE: u64 = 1 << 18;
+const _: () = assert!(CHUNK_BYTES == 1 << 18);
 
 /// The content of all parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +56,7 @@ pub(super) fn assemble(
 ) -> Result<Assembled, ObjectError> {
     let parts = chosen(parts, given)?;
     let count = u16::try_from(parts.len()).unwrap_or(u16::MAX);
-    let chunk = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
-    let before_last = parts.split_last().map_or(&[][..], |(_, before)| before);
-    let is_aligned = before_last
-        .iter()
-        .all(|part| part.size.checked_rem(chunk) == Some(0));
-    // An empty last part would be an empty chunk after others.
-    let ends_empty = parts.len() > 1 && parts.last().is_some_and(|part| part.size == 0);
-    let content = match is_aligned && !ends_empty {
+    let content = match is_aligned(&parts) {
         true => join_trees(bucket, &parts)?,
         false => bucket.ingest(PartsReader::new(bucket, parts.into()))?,
     };
@@ -70,77 +68,153 @@ pub(super) fn assemble(
     })
 }
 
-/// Puts the chunks of whole parts under one tree.
-fn join_trees(bucket: &Bucket, parts: &[Part]) -> Result<Ingested, ObjectError> {
-    let mut tree = TreeBuilder::new(bucket.config().profile);
-    let gone = |part: &Part| ObjectError::WrongPart {
-        number: part.number,
+/// Returns whether each part but the last is whole chunks, so that their chunks are those of the
+/// whole content.
+fn is_aligned(parts: &[Part]) -> bool {
+    let Some((last, before_last)) = parts.split_last() else {
+        return false;
     };
-    let mut nodes = Vec::new();
-    let mut chunks = 0u64;
-    let store = |nodes: &mut Vec<chunk_tree::InteriorNode>| {
-        nodes.drain(..).try_for_each(|node| {
-            let stored = bucket.put_node(node.hash, node.left, node.right);
-            stored.map(drop)
-        })
-    };
-    for part in parts {
-        let held = bucket.size_under(&part.data_root)?;
-        // Another tree may have the hash of a chunk of 64 bytes.
-        if held.is_none() {
-            return Err(gone(part));
-        }
-        let mut index = 0u64;
-        for_each_chunk(bucket, part, &mut |hash| {
-            let length = chunk_tree::chunk_len(ChunkIndex(index), part.size);
-            let length = length.ok_or_else(|| gone(part))?;
-            index = index.saturating_add(1);
-            let pushed = tree.push(hash, length, |node| nodes.push(node));
-            pushed.map_err(|_| gone(part))?;
-            Ok(store(&mut nodes)?)
-        })?;
-        chunks = chunks.saturating_add(index);
-    }
-    let root = tree.finish(|node| nodes.push(node));
-    store(&mut nodes)?;
-    let root = root.ok_or(ObjectError::PartOrder)?;
-    Ok(Ingested {
-        data_root: root.root,
-        data_size: root.subtree.bytes(),
-        chunks,
-        new_bytes: 0,
-    })
+    let is_whole = |part: &Part| part.size.checked_rem(CHUNK_SIZE) == Some(0);
+    // An empty last part would be an empty chunk after others.
+    before_last.iter().all(is_whole) && (before_last.is_empty() || last.size > 0)
 }
 
-/// Calls `each` with the hashes of a part's chunks, in order.
-fn for_each_chunk(
-    bucket: &Bucket,
-    part: &Part,
-    each: &mut impl FnMut(H256) -> Result<(), ObjectError>,
-) -> Result<(), ObjectError> {
-    // A node, its height, and the number of chunks under it.
-    let root = (
-        part.data_root,
-        chunk_tree::depth(part.size),
-        chunk_tree::chunk_count(part.size),
-    );
-    let mut waiting = vec![root];
-    while let Some((node, height, chunks)) = waiting.pop() {
-        let Some(below) = height.checked_sub(1) else {
-            each(node)?;
-            continue;
+/// Returns the parts whose trees are not under that of the object that they have become.
+pub(super) fn outside(parts: Vec<Part>, object: &ObjectRecord) -> Vec<Part> {
+    let sizes = parts.iter().map(|part| part.size);
+    let is_all = usize::from(object.parts) == parts.len()
+        && sizes.fold(0, u64::saturating_add) == object.size;
+    if !is_all || !is_aligned(&parts) {
+        return parts;
+    }
+    let mut before = 0u64;
+    let last = parts.len().saturating_sub(1);
+    let outside_part = |(at, part): (usize, Part)| {
+        let chunks = chunk_tree::chunk_count(part.size);
+        let slots = chunks.next_power_of_two();
+        let is_node = before.checked_rem(slots) == Some(0) && (chunks == slots || at == last);
+        before = before.saturating_add(chunks);
+        (!is_node).then_some(part)
+    };
+    parts
+        .into_iter()
+        .enumerate()
+        .filter_map(outside_part)
+        .collect()
+}
+
+/// Puts the chunks of whole parts under one tree.
+fn join_trees(bucket: &Bucket, parts: &[Part]) -> Result<Ingested, ObjectError> {
+    let mut joined = JoinedTree {
+        bucket,
+        tree: TreeBuilder::new(bucket.config().profile),
+        nodes: Vec::new(),
+        chunks: 0,
+    };
+    parts.iter().try_for_each(|part| joined.push_part(part))?;
+    joined.finish()
+}
+
+/// The tree over the chunks of parts.
+struct JoinedTree<'b> {
+    bucket: &'b Bucket,
+    tree: TreeBuilder,
+    /// New nodes that are not stored yet.
+    nodes: Vec<InteriorNode>,
+    chunks: u64,
+}
+
+/// A node under a part's root.
+struct PartNode {
+    hash: H256,
+    height: u32,
+    chunks: u64,
+}
+
+impl JoinedTree<'_> {
+    /// Adds the largest subtrees of a part that are subtrees of the whole content too.
+    fn push_part(&mut self, part: &Part) -> Result<(), ObjectError> {
+        let gone = || ObjectError::WrongPart {
+            number: part.number,
         };
-        let full = 1u64.checked_shl(below).unwrap_or(u64::MAX);
-        let (left, right) = children(bucket, &node).map_err(|error| match error {
-            ObjectError::ContentGone { .. } => ObjectError::WrongPart {
-                number: part.number,
-            },
-            error => error,
-        })?;
-        if let Some(after) = chunks.checked_sub(full).filter(|after| *after > 0) {
-            waiting.push((right, below, after));
+        let mut left = part.size;
+        let mut waiting = vec![PartNode {
+            hash: part.data_root,
+            height: chunk_tree::depth(part.size),
+            chunks: chunk_tree::chunk_count(part.size),
+        }];
+        while let Some(PartNode {
+            hash,
+            height,
+            chunks,
+        }) = waiting.pop()
+        {
+            let slots = 1u64.checked_shl(height).unwrap_or(u64::MAX);
+            if chunks == slots && self.chunks.checked_rem(slots) == Some(0) {
+                let bytes = chunks.saturating_mul(CHUNK_SIZE).min(left);
+                let subtree = Subtree::from_parts(height, chunks, bytes).ok_or_else(gone)?;
+                // Another tree may have the hash of a chunk of 64 bytes.
+                if !self.bucket.holds_subtree(&hash, subtree)? {
+                    return Err(gone());
+                }
+                self.push(hash, subtree).ok_or_else(gone)??;
+                left = left.saturating_sub(bytes);
+                continue;
+            }
+            let (first, second) = children(self.bucket, &hash).map_err(|error| match error {
+                ObjectError::ContentGone { .. } => gone(),
+                error => error,
+            })?;
+            let height = height.saturating_sub(1);
+            let full = slots / 2;
+            if let Some(chunks) = chunks.checked_sub(full).filter(|after| *after > 0) {
+                waiting.push(PartNode {
+                    hash: second,
+                    height,
+                    chunks,
+                });
+            }
+            waiting.push(PartNode {
+                hash: first,
+                height,
+                chunks: chunks.min(full),
+            });
         }
-        waiting.push((left, below, chunks.min(full)));
+        Ok(())
+    }
+
+    /// Adds a subtree; `None` if it does not fit.
+    fn push(&mut self, hash: H256, subtree: Subtree) -> Option<Result<(), ObjectError>> {
+        let nodes = &mut self.nodes;
+        self.tree
+            .push_subtree(hash, subtree, |node| nodes.push(node))
+            .ok()?;
+        self.chunks = self.chunks.saturating_add(subtree.chunks());
+        Some(store_nodes(self.bucket, nodes))
+    }
+
+    fn finish(self) -> Result<Ingested, ObjectError> {
+        let Self {
+            bucket,
+            tree,
+            mut nodes,
+            chunks,
+        } = self;
+        let root = tree.finish(|node| nodes.push(node));
+        store_nodes(bucket, &mut nodes)?;
+        let root = root.ok_or(ObjectError::PartOrder)?;
+        Ok(Ingested {
+            data_root: root.root,
+            data_size: root.subtree.bytes(),
+            chunks,
+            new_bytes: 0,
+        })
+    }
+}
+
+fn store_nodes(bucket: &Bucket, nodes: &mut Vec<InteriorNode>) -> Result<(), ObjectError> {
+    for node in nodes.drain(..) {
+        bucket.put_node(node.hash, node.left, node.right)?;
     }
     Ok(())
 }
@@ -212,5 +286,64 @@ impl Read for PartsReader<'_> {
         }
         self.at = self.at.saturating_add(length);
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cairn_primitives::HashingProfile;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// The root and all nodes of the tree over chunks that are named by numbers.
+    fn tree(chunks: std::ops::Range<u64>, bytes: u64) -> (H256, HashSet<H256>) {
+        let mut builder = TreeBuilder::new(HashingProfile::Plain);
+        let mut nodes = HashSet::new();
+        for (index, chunk) in chunks.enumerate() {
+            let hash = H256::from_low_u64_be(chunk + 1);
+            let length = chunk_tree::chunk_len(ChunkIndex(index as u64), bytes).unwrap();
+            builder
+                .push(hash, length, |node| nodes.extend([node.hash]))
+                .unwrap();
+            nodes.insert(hash);
+        }
+        let root = builder.finish(|node| nodes.extend([node.hash]));
+        (root.unwrap().root, nodes)
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_under_the_object_if_its_root_is_a_node_of_it(
+            chunks in proptest::collection::vec(1u64..20, 1..6), short in 0..CHUNK_SIZE,
+        ) {
+            let all: u64 = chunks.iter().sum();
+            let size = all * CHUNK_SIZE - short;
+            let (data_root, nodes) = tree(0..all, size);
+            let mut from = 0;
+            let mut parts = Vec::new();
+            for (number, count) in (1u16..).zip(&chunks) {
+                let end = from + count;
+                let bytes = (end * CHUNK_SIZE).min(size) - from * CHUNK_SIZE;
+                let data_root = tree(from..end, bytes).0;
+                parts.push(Part { number, data_root, size: bytes, modified_s: 0 });
+                from = end;
+            }
+            let object = ObjectRecord {
+                data_root,
+                size,
+                parts: parts.len() as u16,
+                ..ObjectRecord::directory()
+            };
+            let expected: Vec<_> = parts
+                .iter()
+                .copied()
+                .filter(|part| !nodes.contains(&part.data_root))
+                .collect();
+            prop_assert_eq!(outside(parts.clone(), &object), expected);
+            // Of another object, nothing is known.
+            let other = ObjectRecord { parts: 0, ..object };
+            prop_assert_eq!(outside(parts.clone(), &other), parts);
+        }
     }
 }

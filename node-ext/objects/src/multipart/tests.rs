@@ -97,6 +97,23 @@ fn parts_together_are_the_content_as_if_it_came_whole() {
     }
 }
 
+/// 65 chunks have as many nodes above them.
+#[test]
+fn parts_of_a_power_of_two_chunks_are_not_read_to_their_chunks() {
+    let (_folder, bucket) = bucket();
+    let uploads = Uploads::new(&bucket);
+    let bytes = content(65 * CHUNK_BYTES);
+    let upload = uploads.begin([7; 16], &new_upload("big")).unwrap();
+    let parts: Vec<_> = bytes.chunks(32 * CHUNK_BYTES).collect();
+    let given = upload_parts(&bucket, &upload, &parts);
+    let before = bucket.read_counts().single;
+    let assembled = uploads.assemble(&upload, &given, Padding::Allowed).unwrap();
+    let read = bucket.read_counts().single - before;
+    assert!(read < 60, "{read}");
+    let whole = bucket.ingest(&bytes[..]).unwrap();
+    assert_eq!(assembled.content.data_root, whole.data_root);
+}
+
 #[test]
 fn what_is_not_what_was_uploaded_is_refused() {
     let (_folder, bucket) = bucket();

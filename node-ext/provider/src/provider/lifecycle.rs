@@ -8,7 +8,7 @@ use crate::index::BucketRecord;
 use crate::pool::{LeaseRequest, Reservation};
 use cairn_bucket::{
     BucketConfig, CreateError, ExportFormat, Exported, ImportRules, ImportSource, Imported,
-    TransferProgress, TreeStart, import_bucket,
+    TransferProgress, TreeStart, import_bucket, remove_legacy_commitment,
 };
 use cairn_engine::layout::TRASH_DIR;
 use cairn_primitives::BucketId;
@@ -233,6 +233,13 @@ impl Provider {
             if let Err(error) = self.inner.set_allowed_unprovable(id, None) {
                 tracing::warn!(bucket = %id, %error, "an exception for a deleted bucket is still recorded");
             }
+            // Content that comes back under this id may come from elsewhere.
+            if let Err(error) = remove_legacy_commitment(self.path(), id) {
+                tracing::warn!(
+                    bucket = %id, %error,
+                    "what a legacy provider signed for a deleted bucket is still recorded"
+                );
+            }
             // A power loss may bring it back. It must then be whole, so its files are not
             // removed before the next start.
             synced?;
@@ -290,6 +297,8 @@ impl Provider {
         self.inner.index_writer.persist_removal(imported.bucket)?;
         // An exception for another bucket under this id does not hold for it.
         self.inner.set_allowed_unprovable(imported.bucket, None)?;
+        // Nor does what a legacy provider signed for it.
+        remove_legacy_commitment(self.path(), imported.bucket)?;
         self.inner.reindex(imported.bucket)?;
         self.compare_new_bucket(imported.bucket)?;
         Ok(imported)

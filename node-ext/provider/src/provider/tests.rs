@@ -18,6 +18,7 @@ use tempfile::TempDir;
 mod disk;
 mod faults;
 mod gate;
+mod legacy;
 mod lifecycle;
 mod places;
 mod quarantine;

@@ -7,8 +7,8 @@ use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
 use cairn_replica::{
-    ClaimedContent, ClaimedLeaf, ContentQuery, FolderStore, Peer, PeerError, Store, SyncFailure,
-    SyncLimits, SyncRequest, Synced, sync,
+    ClaimedContent, ClaimedLeaf, ContentQuery, FolderOpenError, FolderStore, Peer, PeerError,
+    Store, SyncFailure, SyncLimits, SyncRequest, Synced, sync,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -244,13 +244,13 @@ impl Copy {
         self.store_with(BucketConfig::default())
     }
 
-    /// Waits for work of an earlier run, which goes on for a moment on its thread and has the
+    /// Waits for work of an earlier run, which goes on for a moment on its thread and locks the
     /// folder: with its process, it would end.
     pub(crate) fn store_with(&self, config: BucketConfig) -> FolderStore {
         for _ in 0..10_000 {
             let shared = SharedResources::default();
             match FolderStore::open(&self.path(), ID, config, shared) {
-                Err(error) if format!("{error:?}").contains("Locked") => {
+                Err(FolderOpenError::InUse { .. }) => {
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
                 opened => return opened.unwrap(),

@@ -1,11 +1,10 @@
 //! Peers that lie, stall or have another tree: a copy is always a beginning of the wanted tree.
 
-use crate::fixture::{Copy, FAULTS, Fault, Source, sync_store};
-use cairn_bucket::{BucketConfig, NewLeaf, StateRef};
-
+use crate::fixture::{Copy, FAULTS, Fault, ID, Source, sync_store};
+use cairn_bucket::{BucketConfig, NewLeaf, StateRef, TreeStart};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
-use cairn_replica::{Peer, Store, SyncFailure};
+use cairn_replica::{FolderOpenError, FolderStore, Peer, Store, SyncFailure};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -307,28 +306,45 @@ fn an_interrupted_copy_continues() {
             let limit = std::time::Duration::from_millis(millis);
             let _ = tokio::time::timeout(limit, copy.sync(&peers, wanted)).await;
         });
-        // A write on another thread may still have the folder.
-        let store = loop {
-            match cairn_replica::FolderStore::open(
-                &copy.path(),
-                crate::fixture::ID,
-                BucketConfig::default(),
-                cairn_engine::SharedResources::default(),
-            ) {
-                Ok(store) => break store,
-                Err(_) => std::thread::yield_now(),
-            }
-        };
+        // The state that a write on another thread leaves.
+        let store = copy.store();
         if let Some(state) = store.state().unwrap() {
             assert!(is_beginning(&source, state.commitment));
         }
     }
     let peers: [Arc<dyn Peer>; 1] = [source.peer(None)];
-    // While an interrupted run still makes the folder on its thread, another cannot make it.
-    let completed = (0..5_000).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        runtime.block_on(copy.sync(&peers, wanted)).is_ok()
-    });
-    assert!(completed);
+    runtime.block_on(copy.sync(&peers, wanted)).unwrap();
     copy.check_all_proofs(&source, wanted);
+}
+
+/// Until a copy is begun, no database has a lock.
+#[test]
+fn a_copy_that_is_not_begun_is_open_once() {
+    let copy = Copy::new();
+    let open = || {
+        FolderStore::open(
+            &copy.path(),
+            ID,
+            BucketConfig::default(),
+            Default::default(),
+        )
+    };
+    let is_in_use = || matches!(open(), Err(FolderOpenError::InUse { .. }));
+    let first = open().unwrap();
+    assert!(is_in_use());
+    // The second time, the empty copy is removed and made again.
+    for sequence in [0, 3] {
+        let start = TreeStart {
+            sequence: Sequence(sequence),
+            total_size: 0,
+        };
+        first.begin(start).unwrap();
+        assert!(is_in_use());
+    }
+    drop(first);
+    let second = open().unwrap();
+    let state = second.state().unwrap().unwrap();
+    assert_eq!(state.commitment.start_seq, Sequence(3));
+    second.finish().unwrap();
+    assert!(open().is_ok());
 }

@@ -1,7 +1,7 @@
 //! The text output of `cairn import-legacy`. Its JSON output is the library's report.
 
 use crate::quantity;
-use cairn_legacy_import::{LegacyBucketReport, LegacyStatus, LegacySummary};
+use cairn_legacy_import::{LegacyBucketReport, LegacyNames, LegacyStatus, LegacySummary};
 use serde::Serialize;
 use std::fmt;
 
@@ -61,8 +61,45 @@ impl fmt::Display for BucketOutput<'_> {
             let more = report.more_unprovable;
             write!(f, "\n  and {more} more such leaves")?;
         }
-        Ok(())
+        write_names(f, "object", &report.objects)?;
+        write_names(f, "file", &report.files)
     }
+}
+
+fn write_names(f: &mut fmt::Formatter<'_>, kind: &str, names: &LegacyNames) -> fmt::Result {
+    let count = |count| quantity::format_count(count, &format!("{kind} name"));
+    if names.imported > 0 {
+        write!(f, "\n  {}", count(names.imported))?;
+    }
+    if names.already_there > 0 {
+        write!(f, "\n  {} already there", count(names.already_there))?;
+    }
+    if names.perhaps_removed > 0 {
+        let missing = count(names.perhaps_removed);
+        write!(
+            f,
+            "\n  {missing} not imported again: names were removed or replaced since"
+        )?;
+    }
+    for name in &names.not_imported {
+        // Quoted, as it may have any characters.
+        write!(
+            f,
+            "\n  {kind} {:?} is not imported: {}",
+            name.name, name.reason
+        )?;
+    }
+    if names.more_not_imported > 0 {
+        let more = names.more_not_imported;
+        write!(f, "\n  and {more} more such names")?;
+    }
+    if let Some(fault) = &names.index_fault {
+        write!(
+            f,
+            "\n  the index of its {kind}s is not read to its end: {fault}"
+        )?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for SummaryOutput<'_> {
@@ -88,6 +125,27 @@ impl fmt::Display for SummaryOutput<'_> {
         if summary.unreadable_keys > 0 {
             let keys = summary.unreadable_keys;
             write!(f, "\nkeys in the bucket table that are not ids: {keys}")?;
+        }
+        let names = quantity::format_count(summary.names, "name");
+        match &summary.indexes {
+            Some(path) => write!(
+                f,
+                "\n{names} of objects and files, by the indexes in {path}"
+            )?,
+            None => write!(
+                f,
+                "\nno indexes of objects and files found; --indexes names their folder"
+            )?,
+        }
+        for file in &summary.unmatched_indexes {
+            write!(
+                f,
+                "\nthe index {file:?} belongs to no bucket of this database"
+            )?;
+        }
+        if summary.more_unmatched_indexes > 0 {
+            let more = summary.more_unmatched_indexes;
+            write!(f, "\nand {more} more such indexes")?;
         }
         match summary.nonce_counter {
             Some(nonce) => write!(f, "\nthe provider's nonce counter: {nonce}"),

@@ -26,7 +26,8 @@ pub trait BucketApi {
     async fn info(&self, bucket: U64OrHex) -> Result<BucketInfo, Error>;
 
     /// Returns the newest commitment with its signature. Refused where the provider has not
-    /// signed it before: the first signature comes with a commit or a checkpoint.
+    /// signed it before: the first signature comes with a commit or a checkpoint. The newest
+    /// commitment of a bucket that `import-legacy` brought was signed by today's provider.
     #[method(name = "commitment")]
     async fn commitment(&self, bucket: U64OrHex) -> Result<SignedCommitmentInfo, Error>;
 

@@ -1,6 +1,6 @@
 //! The provider as a whole: what it could sign, its health, and its open challenges.
 
-use super::{CommitmentInfo, U64OrHex};
+use super::{CommitmentInfo, ReplicaInfo, U64OrHex};
 use cairn_primitives::cosign::HeldState;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,10 @@ pub struct ProviderStatus {
     /// Buckets that the provider has an agreement for as a replica.
     #[serde(default)]
     pub replicas: Vec<U64OrHex>,
+    /// The states of these agreements, and of those that have ended since. Empty until the provider
+    /// has looked at them.
+    #[serde(default)]
+    pub replica_states: Vec<ReplicaInfo>,
 }
 
 /// The provider's health, as far as its stake depends on it.

@@ -34,6 +34,7 @@ const CODES: &[&str] = &[
     "file_not_found",
     "insufficient_role",
     "internal_error",
+    "invalid_continuation_token",
     "invalid_hash",
     "invalid_max_bytes_request",
     "invalid_object_key",

@@ -27,6 +27,8 @@ pub(crate) enum ObjectFault {
     #[error("the range is not within the {size} bytes")]
     Range { size: u64 },
     #[error("{0}")]
+    Token(String),
+    #[error("{0}")]
     Gone(String),
     #[error("{0}")]
     Changed(String),
@@ -53,6 +55,7 @@ impl ObjectFault {
                 (bad, "not_a_file", Some(details))
             }
             Self::Path(_) => (bad, "invalid_path", message()),
+            Self::Token(_) => (bad, "invalid_continuation_token", message()),
             Self::Attributes(_) => (bad, "serialization_error", message()),
             Self::Range { .. } => {
                 let status = StatusCode::RANGE_NOT_SATISFIABLE;
@@ -80,6 +83,8 @@ impl From<ObjectError> for HttpError {
             ObjectError::Ingest(error) => error.into(),
             ObjectError::Commit(error) => error.into(),
             ObjectError::Read(error) => error.into(),
+            ObjectError::TooLate { .. } => Self::TooSlow,
+            ObjectError::Token => ObjectFault::Token(error.to_string()).into(),
             ObjectError::Condition { .. } => ObjectFault::Changed(error.to_string()).into(),
             ObjectError::OtherKind { name } => {
                 let path = format!("a file and a directory cannot both be {name}");
@@ -112,6 +117,11 @@ impl From<StoreError> for HttpError {
             StoreError::Rpc(error) => Self::Provider(error),
             StoreError::Body(error) => ObjectFault::Body(error).into(),
             StoreError::Busy => Self::BodiesBusy,
+            StoreError::IsReplica => Self::IsReplica,
+            // Only the S3 dialect has uploads in parts.
+            StoreError::UploadInUse { .. } | StoreError::TooLarge { .. } => {
+                ObjectFault::Changed(error.to_string()).into()
+            }
         }
     }
 }

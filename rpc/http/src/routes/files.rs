@@ -94,6 +94,7 @@ pub(crate) async fn get_file(
 ) -> Result<Response, HttpError> {
     let bucket = BucketId(bucket);
     app.authorise_member(&headers, &method, bucket).await?;
+    name_of(&query.path)?;
     let record = found(&app, bucket, &query.path).await?;
     let answer = headers_of(&record);
     let content = Content {
@@ -114,6 +115,7 @@ pub(crate) async fn delete_file(
 ) -> Result<Json<Removed>, HttpError> {
     let bucket = BucketId(bucket);
     app.authorise_write(&headers, &method, bucket).await?;
+    name_of(&query.path)?;
     let store = app.objects();
     let deleted = store.delete(bucket, Space::Paths, &query.path).await;
     let deleted = or_default(deleted)?.is_some();
@@ -293,6 +295,7 @@ pub(crate) async fn list_directory(
 ) -> Result<Response, HttpError> {
     let bucket = BucketId(bucket);
     app.authorise_member(&headers, &method, bucket).await?;
+    name_of(&query.path)?;
     let stats = or_default(app.objects().stats(bucket, Space::Paths).await)?;
     let mut listing = DirectoryListing {
         app,
@@ -349,6 +352,7 @@ pub(crate) async fn prove_file(
 ) -> Result<Json<Proven>, HttpError> {
     let bucket = BucketId(bucket);
     app.authorise_member(&headers, &method, bucket).await?;
+    name_of(&query.path)?;
     let record = found(&app, bucket, &query.path).await?;
     let proof = app.objects().prove(bucket, &query.path, &record).await?;
     Ok(Json(proven(bucket, &record, proof)))

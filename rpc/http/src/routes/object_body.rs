@@ -61,9 +61,12 @@ impl Upload<'_> {
                 return Err(error);
             }
         }
-        let content = store.upload(bucket, body.into_data_stream()).await?;
+        let client = prefixed(account.0);
+        let body = body.into_data_stream();
+        let content = store.upload(bucket, &client, body).await?;
+        // Without the role any more, the content is dropped, and so forgotten.
         app.check_writer(&account, bucket).await?;
-        let record = store.put(bucket, content, new).await?;
+        let record = store.put(content, new).await?;
         let kind = match record.size > CHUNK_SIZE {
             true => Stored::Node,
             false => Stored::Chunk,

@@ -3,6 +3,8 @@
 use crate::fixture::*;
 use crate::objects::{ask, client_root, get, put};
 use axum::body::Body;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::Agreement;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,4 +191,57 @@ async fn a_long_listing_is_sent_in_pages() {
     assert_eq!(entries.len(), 2_100);
     assert_eq!(entries[2_099]["name"], "02099");
     assert_eq!(listing["dir_count"], 2_100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_copy_of_a_replica_takes_no_object_and_no_file() {
+    let face = Face::new().await;
+    put(&face, "/s3/7/object?key=a", b"a").await;
+    // The same account becomes a replica of the bucket.
+    let own = face.handle.account;
+    face.chain.edit(move |pallet| {
+        let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
+        bucket.primary_providers[0].account = AccountId([6; 32]);
+        let agreement = Agreement {
+            is_replica: true,
+            ..Agreement::primary(account("//Owner"), 1 << 30, 1_000)
+        };
+        pallet.replicas.insert((BUCKET, own.0), agreement);
+    });
+    for _ in 0..2_000 {
+        if face.handle.is_replica(BUCKET) {
+            break;
+        }
+        face.chain.advance();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let reason = "This provider is a replica of the bucket: write to a primary provider";
+    let refused = json!({ "error": "not_authorized", "details": { "reason": reason } });
+    for at in [
+        ("PUT", "/s3/7/object?key=b"),
+        ("DELETE", "/s3/7/object?key=a"),
+        ("PUT", "/fs/7/file?path=/b"),
+        ("DELETE", "/fs/7/file?path=/b"),
+        ("POST", "/fs/7/mkdir?path=/d"),
+    ] {
+        let answer = ask(&face, at, "//Writer", &[], "b").await;
+        answer.is_error(403, &refused);
+    }
+    assert_eq!(get(&face, "/s3/7/object?key=a").await.text(), "a");
+    assert_eq!(get(&face, "/s3/7/object?key=b").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_an_empty_file_is_refused() {
+    let face = Face::new().await;
+    let path = "/fs/7/file?path=/empty";
+    put(&face, path, b"").await;
+    for range in ["bytes=0-", "bytes=0-0", "bytes=-5"] {
+        let headers = [("range", range)];
+        let answer = ask(&face, ("GET", path), "//Reader", &headers, Body::empty()).await;
+        assert_eq!(answer.status, 416, "{range}");
+        assert_eq!(answer.headers["content-range"], "bytes */0");
+    }
+    let whole = get(&face, path).await;
+    assert_eq!((whole.status.as_u16(), whole.body.len()), (200, 0));
 }

@@ -23,6 +23,8 @@ mod fixture;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod legacy;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod members_of_rpc;

@@ -103,6 +103,19 @@ fn now() -> (String, String) {
     (date, time)
 }
 
+/// Returns the signature over a canonical request.
+fn signature(secret: &str, (date, time): (&str, &str), canonical: &str) -> String {
+    let hash = hex::encode(sha2_256(canonical.as_bytes()));
+    let text = format!("AWS4-HMAC-SHA256\n{time}\n{date}/us-east-1/s3/aws4_request\n{hash}");
+    let parts = [date, "us-east-1", "s3", "aws4_request"];
+    let key = parts
+        .iter()
+        .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
+            hmac(&key, part.as_bytes()).to_vec()
+        });
+    hex::encode(hmac(&key, text.as_bytes()))
+}
+
 impl Gateway {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -188,15 +201,7 @@ impl Gateway {
         let names = names.join(";");
         let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}");
         let scope = format!("{date}/us-east-1/s3/aws4_request");
-        let hash = hex::encode(sha2_256(canonical.as_bytes()));
-        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}");
-        let parts = [&date[..], "us-east-1", "s3", "aws4_request"];
-        let key = parts
-            .iter()
-            .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
-                hmac(&key, part.as_bytes()).to_vec()
-            });
-        let signature = hex::encode(hmac(&key, text.as_bytes()));
+        let signature = signature(secret, (&date, &time), &canonical);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential=app/{scope}, SignedHeaders={names}, Signature={signature}"
         );
@@ -216,6 +221,29 @@ impl Gateway {
             request = request.header(*name, *value);
         }
         self.answer(request.body(body.into()).unwrap()).await
+    }
+
+    /// Returns a URL that is signed for some seconds.
+    pub(crate) fn presigned(&self, method: &str, path: &str, seconds: u64) -> String {
+        let (date, time) = now();
+        let query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256\
+             &X-Amz-Credential=app%2F{date}%2Fus-east-1%2Fs3%2Faws4_request\
+             &X-Amz-Date={time}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
+        );
+        let canonical =
+            format!("{method}\n{path}\n{query}\nhost:gateway\n\nhost\nUNSIGNED-PAYLOAD");
+        let signature = signature("a-secret-of-some-length", (&date, &time), &canonical);
+        format!("{path}?{query}&X-Amz-Signature={signature}")
+    }
+
+    /// Returns the number of leaves of a bucket that has some.
+    pub(crate) fn leaves(&self) -> u64 {
+        let request = cairn_provider::LeaseRequest::read();
+        let provider = &self.provider.handle.provider;
+        let bucket = cairn_primitives::BucketId(7);
+        let lease = provider.blocking_lease(bucket, request).unwrap();
+        lease.commitment().leaf_count.get()
     }
 
     pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {

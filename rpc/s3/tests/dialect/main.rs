@@ -10,6 +10,10 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod objects;
 #[cfg(test)]
 mod parts;

@@ -19,6 +19,7 @@ pub(crate) const BUCKETS: [BucketId; 2] = [BucketId(7), BucketId(8)];
 pub(crate) struct RunningProvider {
     pub(crate) handle: ExtensionHandle,
     pub(crate) rpc: ProviderRpc,
+    pub(crate) chain: SimulatedChain,
     /// Kept alive: the workers end with it.
     _stop: tokio::sync::oneshot::Sender<()>,
 }
@@ -73,6 +74,7 @@ impl RunningProvider {
         Self {
             handle,
             rpc: rpc.refusing_padding(),
+            chain,
             _stop: stop,
         }
     }

@@ -144,6 +144,19 @@ impl Members {
         check_right(&known.members, account, right)
     }
 
+    /// Returns whether this provider has an agreement for a bucket as one of its primary providers,
+    /// by the last finalized block. What was read before does not count: false while the chain does
+    /// not answer.
+    pub(crate) async fn is_ours(&self, bucket: BucketId) -> bool {
+        match self.now(bucket, Duration::ZERO).await {
+            Ok(known) => known.is_some_and(|known| known.is_ours),
+            Err(error) => {
+                tracing::debug!(%bucket, %error, "the chain does not tell an agreement");
+                false
+            }
+        }
+    }
+
     /// Returns the members of a bucket. Waits for a bucket that the chain does not have, since a
     /// client may have created it in a block that is not final yet.
     async fn of(

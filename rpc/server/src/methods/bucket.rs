@@ -4,6 +4,7 @@ use super::{ProviderRpc, check_length, events, proving};
 use crate::convert::{bucket_info, signed_commitment_info, unread_bucket_info};
 use crate::error::{MethodError, too_many};
 use crate::lanes::WorkClass;
+use crate::members::GuardError;
 use cairn_bucket::{CommitError, SignAgainError, StoredContent};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::ChunkLocation;
@@ -46,6 +47,39 @@ impl ProviderRpc {
         let signer = self.handle.signer.clone();
         let again = move |_| Ok(provider.sign_again(id, &signer)?);
         self.lanes.run(WorkClass::Read, "signing", again).await
+    }
+
+    /// Signs the newest commitment for the first time here, if a legacy provider signed it for
+    /// anybody until its database was imported here; returns `None` for any other.
+    ///
+    /// Anyone who asks could have asked that provider. Few may have, so it is signed only where a
+    /// challenge could be answered: this provider has an agreement for the bucket, and some leaf
+    /// answers for padding slots, unless the operator accepts leaves with padding.
+    async fn legacy_signed(&self, bucket: U64OrHex) -> Result<Option<SignedCommitment>, Error> {
+        let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
+        let look = move |_| Ok(provider.legacy_newest(id)?);
+        let found = self.lanes.run(WorkClass::Read, "signing", look).await?;
+        // Strangers make the provider ask the chain for these buckets only.
+        let Some(commitment) = found else {
+            return Ok(None);
+        };
+        if !self.members.is_ours(id).await {
+            return Ok(None);
+        }
+        let guard = self.guard();
+        let check = move |lease: &Lease| -> Result<bool, MethodError> {
+            match guard.check_newest(lease) {
+                Ok(()) => Ok(true),
+                Err(GuardError::PaddingLeft(_)) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        };
+        if !self.read(bucket, check).await? {
+            return Ok(None);
+        }
+        let signer = self.handle.signer.clone();
+        let sign = move |lease: &Lease| Ok(lease.sign_legacy(commitment, &signer)?);
+        self.write(bucket, sign).await
     }
 
     /// Signs again the commitment that was signed before at a leaf count.
@@ -104,6 +138,9 @@ impl BucketApiServer for ProviderRpc {
 
     async fn commitment(&self, bucket: U64OrHex) -> Result<SignedCommitmentInfo, Error> {
         if let Some(signed) = self.newest_signed(bucket).await? {
+            return Ok(signed_commitment_info(signed));
+        }
+        if let Some(signed) = self.legacy_signed(bucket).await? {
             return Ok(signed_commitment_info(signed));
         }
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));

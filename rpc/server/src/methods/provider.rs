@@ -1,7 +1,7 @@
 //! The group `cairnProvider_v1`.
 
 use super::{ProviderRpc, events};
-use crate::convert::{challenge_info, offer_info, terms_request};
+use crate::convert::{challenge_info, offer_info, replica_info, terms_request};
 use crate::error::undecodable;
 use crate::lanes::WorkClass;
 use cairn_gadget::{AgreementState, FundsLevel, SignedRootProblem};
@@ -9,7 +9,7 @@ use cairn_primitives::cosign::CosignRequest;
 use cairn_primitives::{BucketId, H256};
 use cairn_rpc_api::{
     Bytes, ChallengeInfo, Error, HeldStateInfo, OfferInfo, ProviderApiServer, ProviderHealth,
-    ProviderStatus, SignedTermsInfo, TermsToSign, U64OrHex,
+    ProviderStatus, ReplicaInfo, SignedTermsInfo, TermsToSign, U64OrHex,
 };
 use codec::{DecodeAll, Encode};
 use jsonrpsee::PendingSubscriptionSink;
@@ -30,6 +30,15 @@ impl ProviderRpc {
         let reports = self.handle.agreements.reports().into_iter();
         let in_state = reports.filter(|(_, report)| is_in(&report.state));
         in_state.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
+    }
+
+    /// Returns the states of the agreements as a replica, without the reasons.
+    fn replica_states(&self) -> Vec<ReplicaInfo> {
+        let replicas = &self.handle.replicas;
+        let reports = replicas.reports().into_iter();
+        reports
+            .map(|(bucket, report)| replica_info(bucket, &report, replicas.is_syncing(bucket)))
+            .collect()
     }
 }
 
@@ -54,6 +63,7 @@ impl ProviderApiServer for ProviderRpc {
             unserved: self.agreements_in(|state| matches!(state, AgreementState::Unserved(_))),
             ended: self.agreements_in(|state| *state == AgreementState::Ended),
             replicas: self.agreements_in(|state| *state == AgreementState::Replica),
+            replica_states: self.replica_states(),
         })
     }
 

@@ -1,8 +1,11 @@
 //! Removes the content of removed leaves, except content that is needed elsewhere.
 //!
-//! 1. The content of the removed leaves is put on the sweep list, on disk (`sweep_list`).
-//! 2. The content of remaining leaves is taken off the sweep list, and all content under
-//!    a node that is not listed.
+//! 1. The content of the removed leaves is put on the sweep list, on disk (`sweep_list`);
+//!    also that of the whole objects whose first leaf is removed, which has nodes above
+//!    the leaves, and content that was recorded to be released.
+//! 2. The content of remaining leaves is taken off the sweep list, that of whole objects
+//!    of remaining leaves, parts of open uploads, and all content under a node that is
+//!    not listed.
 //! 3. The listed content is removed in batches, the highest nodes first, so that an
 //!    interruption leaves complete subtrees only (I1). Commits and uploads are blocked
 //!    during a batch. Before each batch, content of newly committed leaves and content
@@ -11,7 +14,7 @@
 //! The content that uploads found before the sweep was not recorded, so the sweep waits
 //! for those uploads to end.
 
-use super::sweep_list::{SweepList, root_node};
+use super::sweep_list::{SweepList, object_node, root_node};
 use crate::bucket::Bucket;
 use crate::bucket::content::ContentKey;
 use crate::error::{ProveError, ReleaseError};
@@ -33,6 +36,8 @@ pub(in crate::bucket) struct Swept {
     /// The number of leaves whose content was removed.
     pub(in crate::bucket) leaves: u64,
     pub(in crate::bucket) content: StorageUsage,
+    /// The last change whose records of content to release were listed.
+    pub(in crate::bucket) last_change: u64,
 }
 
 /// A sweep under way. As long as it exists, the bucket records the content that uploads
@@ -110,10 +115,45 @@ impl<'b> Sweep<'b> {
             swept.leaves = swept.leaves.saturating_add(1);
             list.list_subtree(root_node(&leaf))
         })?;
+        swept.last_change = self.list_object_content(first_kept)?;
         self.list.complete()?;
         self.remove_listed(first_kept, &mut swept)?;
         self.bucket.flush_unlogged()?;
         Ok(swept)
+    }
+
+    /// Puts content on the sweep list that no removed leaf leads to. Returns the number of the
+    /// last change that has recorded such content.
+    fn list_object_content(&mut self, first_kept: Sequence) -> Result<u64, ReleaseError> {
+        let bucket = self.bucket;
+        for whole in bucket.whole_objects_from(Sequence(0))? {
+            let (first_leaf, content) = whole?;
+            if first_leaf >= first_kept {
+                break;
+            }
+            self.list.list_subtree(object_node(&content))?;
+        }
+        let mut last_change = 0;
+        for forgotten in bucket.forgotten_content()? {
+            let (content, change) = forgotten?;
+            self.list.list_subtree(object_node(&content))?;
+            last_change = change.max(last_change);
+        }
+        Ok(last_change)
+    }
+
+    /// Keeps the content of objects and of parts. Those recorded later are relied on.
+    fn keep_object_content(&mut self, first_kept: Sequence) -> Result<(), ReleaseError> {
+        let bucket = self.bucket;
+        for whole in bucket.whole_objects_from(first_kept)? {
+            self.list.keep_subtree(object_node(&whole?.1))?;
+            self.list.write_if_full()?;
+        }
+        for part in bucket.part_content()? {
+            self.list.keep_subtree(object_node(&part?))?;
+            self.list.write_if_full()?;
+        }
+        Ok(())
     }
 
     fn remove_listed(
@@ -123,6 +163,7 @@ impl<'b> Sweep<'b> {
     ) -> Result<(), ReleaseError> {
         self.kept_up_to = first_kept;
         self.keep_new_leaves()?;
+        self.keep_object_content(first_kept)?;
         self.list.keep_shared()?;
         self.list.keep_nonconforming()?;
         for key in &self.relied_on {

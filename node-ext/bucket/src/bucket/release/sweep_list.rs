@@ -5,9 +5,18 @@
 //! [`SweepList::keep_shared`], and as long as [`SweepList::keep_subtree`] or
 //! [`SweepList::keep_content`] is called for all newly needed content, nothing under a
 //! stored node that is not listed is listed.
+//!
+//! So a stored node above removed content must be listed too, or it keeps that content.
+//! Leaves lead to no node above them: for such nodes there are records of whole objects
+//! and of content to release (`object_content`), whose subtrees are listed with those of
+//! the removed leaves. They may name nodes that are not stored, of which nothing is
+//! removed. What they name and something else needs is kept like any other content:
+//! listing it a second time, or content that was never a leaf's, does not touch the
+//! invariant, which is about the list after all of it is known.
 
 use crate::bucket::Bucket;
 use crate::bucket::content::{ContentKey, ContentState};
+use crate::bucket::object_content::ObjectContent;
 use crate::error::{ProveError, ReleaseError};
 use cairn_engine::Family;
 use cairn_engine::layout::{self, InteriorValue, NonconformingValue};
@@ -24,8 +33,17 @@ pub(super) type NodeRef = (H256, u8);
 
 /// Returns the hash and height of a leaf's data root.
 pub(super) fn root_node(leaf: &MmrLeaf) -> NodeRef {
-    let depth = chunk_tree::depth(leaf.data_size);
-    (leaf.data_root, u8::try_from(depth).unwrap_or(u8::MAX))
+    node_of(leaf.data_root, leaf.data_size)
+}
+
+/// Returns the hash and height of the root of an object's or a part's content.
+pub(super) fn object_node(content: &ObjectContent) -> NodeRef {
+    node_of(content.data_root, content.size)
+}
+
+fn node_of(data_root: H256, size: u64) -> NodeRef {
+    let depth = chunk_tree::depth(size);
+    (data_root, u8::try_from(depth).unwrap_or(u8::MAX))
 }
 
 fn content_key((hash, height): NodeRef) -> ContentKey {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 mod content;
 mod faults;
 mod history;
+mod object_content;
 mod racing;
 mod trees;
 

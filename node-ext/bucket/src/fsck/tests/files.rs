@@ -113,7 +113,7 @@ impl IntactBucket {
 }
 
 /// Copies without links, so that damage to one copy does not affect the other.
-fn copy_without_links(from: &Path, to: &Path) {
+pub(super) fn copy_without_links(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();

@@ -348,3 +348,19 @@ fn a_bucket_that_takes_no_writes_is_not_exported() {
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
     assert!(!fixture.out().exists());
 }
+
+#[test]
+fn names_of_objects_arrive_with_their_second_copy() {
+    let fixture = Fixture::new();
+    let put = fixture.bucket().change_objects(|changes| {
+        changes.put(b'k', b"name", b"value".to_vec());
+        Ok::<_, crate::error::CommitError>(())
+    });
+    put.unwrap();
+    fixture.import_archive(&fixture.archive()).unwrap();
+    let adopted = fixture.adopted();
+    let value = adopted.object_record(b'k', b"name").unwrap();
+    assert_eq!(value.as_deref(), Some(&b"value"[..]));
+    let journal = std::fs::read(adopted.path().join(cairn_engine::JOURNAL_FILE)).unwrap();
+    assert!(journal.windows(6).any(|bytes| bytes == b"okname"));
+}

@@ -2,6 +2,8 @@
 //! is absent or at another write than the database.
 
 use super::format::{self, LastRecord, Marks, Salt};
+use super::new_file::UNFINISHED_FILE;
+use super::rewrite::fill_journal;
 use super::{JOURNAL_FILE, Journal, NewJournal, Tail, TailState, journal_error};
 use crate::database::{Batch, Durability, Engine, EngineError, Family};
 use crate::layout;
@@ -32,8 +34,8 @@ struct DatabaseState {
 
 impl Engine {
     /// Attaches the journal, so that it gets all later writes. Rewrites it if it does not
-    /// match the database. A journal that cannot be opened is no error: the bucket then
-    /// has no second copy.
+    /// match the database, or if a version wrote it that left out the names of objects. A journal
+    /// that cannot be opened is no error: the bucket then has no second copy.
     pub fn attach_journal(&self) -> Result<Option<JournalLag>, EngineError> {
         let Some(state) = self.database_state()? else {
             return Ok(None);
@@ -42,15 +44,27 @@ impl Engine {
         match self.open_or_make_journal(&path, &state) {
             Ok(Err(behind)) => return Ok(Some(behind)),
             // One engine takes one journal up.
-            Ok(Ok(journal)) => drop(self.journal.set(journal)),
+            Ok(Ok(journal)) => drop(self.journal.set(Arc::new(journal))),
             Err(error) => {
                 tracing::error!(
                     %error,
                     "the bucket has no second copy of its leaves and signed roots"
                 );
+                self.count_unjournaled_writes(&state);
             }
         }
         Ok(None)
+    }
+
+    /// Counts the writes of a bucket without a journal as one. If they had no number, a journal
+    /// that can be opened later would seem to have them.
+    fn count_unjournaled_writes(&self, state: &DatabaseState) {
+        let number = state.number.saturating_add(1);
+        let mut batch = self.batch();
+        batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
+        if let Err(error) = self.write(batch, Durability::Synced) {
+            tracing::error!(%error, "the journal was not marked as out of date");
+        }
     }
 
     /// Returns the lag if the database has lost writes that its journal has. Changes
@@ -67,14 +81,6 @@ impl Engine {
         };
         let last_record = last_record.map_err(|error| journal_error(&path, &error))?;
         Ok(last_record.and_then(|last_record| state.lag_behind(&last_record)))
-    }
-
-    /// Rewrites the journal from the database, without deleted records.
-    pub fn rewrite_journal(&self) -> Result<(), EngineError> {
-        match self.journal.get() {
-            Some(journal) => journal.rewrite(|filling| self.fill_journal(filling)),
-            None => Ok(()),
-        }
     }
 
     /// Writes a new journal for a database that has everything its journal had but is at
@@ -120,6 +126,8 @@ impl Engine {
         state: &DatabaseState,
     ) -> Result<Result<Journal, JournalLag>, EngineError> {
         let fault = |error: std::io::Error| journal_error(path, &error);
+        // A process that was killed may have left it.
+        let _ = std::fs::remove_file(path.with_file_name(UNFINISHED_FILE));
         let opened = OpenOptions::new().read(true).append(true).open(path);
         let file = match opened {
             Ok(file) => file,
@@ -138,6 +146,12 @@ impl Engine {
         if last_record.number != state.number || last_record.marks != state.marks {
             return self.make_journal(path, state, false).map(Ok);
         }
+        let written = format::rewritten_length(&file, last_record.salt).map_err(fault)?;
+        // It was not synced before a loss of power.
+        let is_cut = written.is_some_and(|length| length > last_record.end);
+        if is_cut || (written.is_none() && self.has_objects()?) {
+            return self.make_journal(path, state, false).map(Ok);
+        }
         // A loss of power leaves a torn end.
         if file.metadata().map_err(fault)?.len() != last_record.end {
             file.set_len(last_record.end).map_err(fault)?;
@@ -147,7 +161,14 @@ impl Engine {
             state,
             last_record.salt,
             (file, last_record.end),
+            written.unwrap_or(0),
         )))
+    }
+
+    /// Returns whether the database has records of objects.
+    fn has_objects(&self) -> Result<bool, EngineError> {
+        let mut found = self.scan(Family::Tree, layout::OBJECTS)?;
+        Ok(found.next().transpose()?.is_some())
     }
 
     fn make_journal(
@@ -159,51 +180,10 @@ impl Engine {
         let salt = Salt::new();
         let (number, marks) = (state.number, state.marks);
         let mut filling = NewJournal::create(path, state.bucket, salt, number, marks)?;
-        self.fill_journal(&mut filling)?;
-        let file = filling.finish(&[], sync)?;
-        Ok(Journal::new(path, state, salt, file))
-    }
-
-    /// Copies every record that a journal keeps.
-    fn fill_journal(&self, filling: &mut NewJournal) -> Result<(), EngineError> {
-        let kinds = [
-            layout::STATE_KEY,
-            layout::LEAVES,
-            layout::SIGNED_ROOTS,
-            layout::RETIRED,
-            layout::DELETIONS,
-            layout::TOMBSTONES,
-            layout::FLAGS,
-            layout::OBJECTS,
-        ];
-        for kind in kinds {
-            for entry in self.scan(Family::Tree, kind)? {
-                let (key, value) = entry?;
-                filling.put(Family::Tree, &key, &value)?;
-            }
-        }
-        for kind in [layout::INTERIOR_NODES, layout::NONCONFORMING] {
-            for entry in self.scan(Family::Content, kind)? {
-                let (key, value) = entry?;
-                filling.put(Family::Content, &key, &value)?;
-            }
-        }
-        // By the recorded lengths, so that no large chunk is read.
-        for entry in self.scan(Family::Content, layout::CHUNK_LENGTHS)? {
-            let (key, length) = entry?;
-            let length = layout::parse_chunk_length(&length);
-            let length = length.and_then(|length| usize::try_from(length).ok());
-            let hash = layout::parse_content_key(&key);
-            if length.is_some_and(|length| length < layout::SMALL_CHUNK_BYTES)
-                && let Some((_, hash)) = hash
-            {
-                let key = layout::chunk_key(&hash);
-                if let Some(bytes) = self.get_uncached(Family::Content, &key)? {
-                    filling.put(Family::Content, &key, &bytes)?;
-                }
-            }
-        }
-        Ok(())
+        fill_journal(self.records(), &mut filling)?;
+        filling.end_fill()?;
+        let (file, length) = filling.finish(sync)?;
+        Ok(Journal::new(path, state, salt, (file, length), length))
     }
 
     /// Writes a batch of which the journal keeps a part.
@@ -250,11 +230,19 @@ impl DatabaseState {
 }
 
 impl Journal {
-    fn new(path: &Path, state: &DatabaseState, salt: Salt, (file, length): (File, u64)) -> Self {
+    fn new(
+        path: &Path,
+        state: &DatabaseState,
+        salt: Salt,
+        (file, length): (File, u64),
+        rewritten_length: u64,
+    ) -> Self {
         let tail = Arc::new(Tail {
             state: Mutex::new(TailState {
                 file: Some(Arc::new(file)),
                 length,
+                rewritten_length,
+                min_rewrite_length: 0,
                 number: state.number,
                 marks: state.marks,
                 held: Default::default(),
@@ -267,6 +255,7 @@ impl Journal {
             salt,
             order: Mutex::new(state.number),
             tail,
+            rewriting: Mutex::new(()),
         }
     }
 }

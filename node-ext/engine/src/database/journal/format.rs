@@ -1,5 +1,9 @@
 //! The bytes of a journal, written and read. `docs/format.md` describes them.
 
+mod rewrite_mark;
+
+pub(super) use rewrite_mark::{rewrite_mark, rewrite_mark_offset, rewritten_length};
+
 use super::selection::{is_journaled, journaled_part};
 use crate::database::Family;
 use crate::layout;
@@ -242,6 +246,7 @@ pub(super) fn write_record(
 /// A record read from a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// Number of the last write whose changes it has, or those before it.
     pub number: u64,
     pub(crate) marks: Marks,
     changes: Vec<u8>,
@@ -363,7 +368,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns where the last intact record ended, in bytes.
-    pub(crate) fn end_of_last(&self) -> u64 {
+    pub fn end_of_last(&self) -> u64 {
         self.end_of_last
     }
 

@@ -1,7 +1,10 @@
-//! Nobody writes to the copy of a replica.
+//! Nobody writes to the copy of a replica, and the status has its state.
 
 use super::*;
+use crate::convert::replica_info;
+use cairn_gadget::{ReplicaReport, ReplicaState};
 use cairn_provider::DutyKind;
+use cairn_rpc_api::ReplicaStateInfo;
 
 #[test]
 fn the_copy_of_a_replica_takes_no_writes() {
@@ -21,4 +24,53 @@ fn the_copy_of_a_replica_takes_no_writes() {
     let refused = put().unwrap_err();
     assert_eq!(refused.code(), Code::Invalid.number());
     assert!(refused.message().contains("a replica"), "{refused:?}");
+}
+
+/// A copy that is being made comes before anything else, and the reasons stay in the log.
+#[test]
+fn the_status_has_each_state_of_a_replica() {
+    let info_of = |state: ReplicaState, is_syncing| {
+        let report = ReplicaReport {
+            state,
+            last_sync: Some(4),
+            is_missing: true,
+        };
+        let info = replica_info(BUCKET, &report, is_syncing);
+        assert_eq!(info.bucket.0, BUCKET.0);
+        assert_eq!((info.is_missing, info.last_confirmation), (true, Some(4)));
+        info.state
+    };
+    let wanted = Sequence(3);
+    let (price, balance) = (2, 1);
+    for (state, expected) in [
+        (ReplicaState::Synced, ReplicaStateInfo::Synced),
+        (ReplicaState::Due, ReplicaStateInfo::Behind),
+        (
+            ReplicaState::TooSoon { blocks: 9 },
+            ReplicaStateInfo::Behind,
+        ),
+        (ReplicaState::Off, ReplicaStateInfo::NotEnabled),
+        (ReplicaState::NoCheckpoint, ReplicaStateInfo::NoCheckpoint),
+        (ReplicaState::Ended, ReplicaStateInfo::Ended),
+        (
+            ReplicaState::Unpaid { price, balance },
+            ReplicaStateInfo::Unpaid,
+        ),
+        (ReplicaState::Missing, ReplicaStateInfo::Missing),
+        (
+            ReplicaState::LeftBehind { wanted },
+            ReplicaStateInfo::LeftBehind,
+        ),
+        (
+            ReplicaState::Waiting("a secret".into()),
+            ReplicaStateInfo::Waiting,
+        ),
+        (
+            ReplicaState::Failed("a secret".into()),
+            ReplicaStateInfo::Failed,
+        ),
+    ] {
+        assert_eq!(info_of(state.clone(), false), expected);
+        assert_eq!(info_of(state, true), ReplicaStateInfo::Syncing);
+    }
 }
