@@ -3,8 +3,8 @@
 use super::copy_content::{ContentCopy, ContentError};
 use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
-use super::import::LegacyStep;
 use super::names::ImportableNames;
+use super::progress::LegacyStep;
 use super::report::LegacyBucketReport;
 use super::source::LegacySource;
 use cairn_bucket::{Bucket, BucketConfig, Builder, KeepBytes};

@@ -9,6 +9,7 @@ use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
 use super::last_commitment;
 use super::names::ImportableNames;
+use super::progress::LegacyStep;
 use super::report::{LegacyBucketReport, LegacyReport, LegacyStatus};
 use super::source::LegacySource;
 use cairn_bucket::{Bucket, IngestError, KeepBytes, ProveError, StateRef, move_durably};
@@ -29,34 +30,6 @@ pub enum LegacyMode {
     Import,
     /// Everything is read and checked; only a temporary folder is written to.
     DryRun,
-}
-
-/// Progress of a bucket's import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LegacyStep {
-    /// Content of leaves was read and stored.
-    Content {
-        /// Leaves done.
-        done: u64,
-        /// Leaves in all.
-        of: u64,
-    },
-    /// Leaves were appended to the tree.
-    Tree {
-        /// Leaves done.
-        done: u64,
-        /// Leaves in all.
-        of: u64,
-    },
-    /// Names of objects and files were given to the bucket.
-    Names {
-        /// Names done.
-        done: u64,
-        /// Names in all.
-        of: u64,
-    },
-    /// The bucket is complete and about to be moved into place.
-    Built,
 }
 
 /// An import into a base path.

@@ -50,6 +50,7 @@ mod import;
 mod index_file;
 mod last_commitment;
 mod names;
+mod progress;
 mod report;
 mod source;
 
@@ -58,7 +59,8 @@ pub use era::LegacyEra;
 pub use source::{LegacyBuckets, LegacySource};
 // The import.
 pub use error::LegacyError;
-pub use import::{LegacyImport, LegacyMode, LegacyStep};
+pub use import::{LegacyImport, LegacyMode};
+pub use progress::LegacyStep;
 // Its report.
 pub use report::{LegacyBucketReport, LegacyReport, LegacyStatus, LegacySummary, UnprovableLeaf};
 pub use report::{LegacyNameFault, LegacyNames, NameNotImported};

@@ -2,56 +2,16 @@
 
 use crate::error::StoreError;
 use crate::places::ADMISSION_TIMEOUT;
-use crate::shares::Shares;
+use crate::remembered_roots::IndexRoot;
 use crate::store::ObjectStore;
 use cairn_bucket::Bucket;
-use cairn_objects::{Index, Space, Stats};
-use cairn_primitives::{BucketId, H256};
-use lru::LruCache;
-use parking_lot::Mutex;
-use std::num::NonZeroUsize;
+use cairn_objects::{Index, Space};
+use cairn_primitives::BucketId;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// Indexes whose roots are remembered, until they change.
-const REMEMBERED_ROOTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 /// How long one pass over an index may take: 10 seconds, in which a disk gives some million records.
 const PASS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The root of an index with its numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IndexRoot {
-    /// The root, as clients of today's provider compute it.
-    pub root: H256,
-    /// The numbers.
-    pub stats: Stats,
-}
-
-/// The index of a space of a bucket.
-type IndexId = (BucketId, Space);
-
-/// The roots that are known.
-pub(crate) struct Roots {
-    known: Mutex<LruCache<IndexId, IndexRoot>>,
-    passes: Shares<IndexId>,
-}
-
-impl Default for Roots {
-    fn default() -> Self {
-        Self {
-            known: Mutex::new(LruCache::new(REMEMBERED_ROOTS)),
-            passes: Shares::new(1),
-        }
-    }
-}
-
-impl Roots {
-    /// Returns the root of an index with these numbers, which are another with each change.
-    fn known(&self, index: IndexId, stats: Stats) -> Option<IndexRoot> {
-        let known = self.known.lock().get(&index).copied();
-        known.filter(|known| known.stats == stats)
-    }
-}
 
 impl ObjectStore {
     /// Returns the root of an index.
@@ -82,7 +42,7 @@ impl ObjectStore {
             }
             let (root, stats) = index.root_with_stats(Instant::now() + PASS_TIMEOUT)?;
             let found = IndexRoot { root, stats };
-            store.roots().known.lock().put(id, found);
+            store.roots().remember(id, found);
             Ok(found)
         };
         self.read(bucket, job).await

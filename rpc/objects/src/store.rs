@@ -4,7 +4,7 @@ use crate::completion::Completions;
 use crate::error::StoreError;
 use crate::limits::StoreLimits;
 use crate::places::Places;
-use crate::root::Roots;
+use crate::remembered_roots::Roots;
 use cairn_bucket::Bucket;
 use cairn_objects::{
     Index, ListRequest, Listing, ObjectError, ObjectName, ObjectRecord, Padding, Space, Stats,

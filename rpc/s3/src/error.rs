@@ -110,7 +110,9 @@ fn of_rpc(error: &Error) -> S3Error {
 pub(crate) fn of_name(error: NameError) -> S3Error {
     match error {
         NameError::TooLong { .. } => coded(S3ErrorCode::KeyTooLongError, &error),
-        NameError::Empty | NameError::NotAPath => coded(S3ErrorCode::InvalidArgument, &error),
+        NameError::Empty | NameError::NotAPath | NameError::Upward => {
+            coded(S3ErrorCode::InvalidArgument, &error)
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) struct Operation {
     summary: &'static str,
     answer: Answer,
     right: Option<Right>,
-    /// Set if reading needs a role, whoever else may read.
+    /// Set if reading needs a role, even where everybody may read.
     is_of_members: bool,
     query: Option<SchemaOf>,
     body: Option<RequestBody>,

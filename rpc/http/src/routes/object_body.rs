@@ -158,7 +158,7 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// Whether something was there and is removed.
+/// True for something that was there and is removed.
 #[derive(JsonSchema, Serialize)]
 pub(crate) struct Removed {
     pub(super) deleted: bool,

@@ -104,7 +104,7 @@ impl KeyPart {
     }
 }
 
-/// What a first pass over a journal finds.
+/// The findings of a first pass over a journal.
 #[derive(Clone, Copy, Default)]
 struct JournalSummary {
     /// Changes of records of objects.

@@ -5,6 +5,7 @@ use super::files::copy_without_links;
 use super::*;
 use crate::error::CommitError;
 use crate::fsck::second_copy::restore_records;
+use cairn_engine::JournalReader;
 use proptest::option;
 use proptest::sample::Index;
 use std::collections::BTreeMap;
@@ -179,6 +180,98 @@ fn a_damaged_journal_changes_no_record_of_a_database_that_has_lost_nothing() {
     let mut with_older = history.records[4].clone();
     apply(&mut with_older, &[(2, Some(1))]);
     assert_eq!(records_of(&engine), with_older);
+}
+
+/// A rewritten journal does not have deletions that came before.
+#[test]
+fn a_name_that_was_deleted_before_a_rewrite_of_the_journal_stays_deleted() {
+    let (_folder, path) = named_bucket(&[(1, Some(1)), (2, Some(1))]);
+    let older = path.with_file_name("older");
+    let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
+    std::fs::create_dir(&older).unwrap();
+    copy_without_links(&path, &older);
+    change(&bucket, &[(1, None)]);
+    bucket.engine().rewrite_journal().unwrap();
+    change(&bucket, &[(3, Some(3))]);
+    let newest = records_of(bucket.engine());
+    drop(bucket);
+    std::fs::copy(path.join(JOURNAL_FILE), older.join(JOURNAL_FILE)).unwrap();
+    let engine = opened(&older);
+    restore_records(&engine, &older, ID, false).unwrap();
+    assert_eq!(records_of(&engine), newest);
+
+    // It comes up again if the table with its deletion is lost.
+    let engine = opened(&path);
+    let mut batch = engine.batch();
+    batch.put(Family::Tree, key_of(1), &[1]);
+    engine.write(batch, Durability::Synced).unwrap();
+    let with_deleted = records_of(&engine);
+    assert_ne!(with_deleted, newest);
+    // An earlier version's journal may lack names that are there.
+    let journal = std::fs::read(path.join(JOURNAL_FILE)).unwrap();
+    std::fs::write(path.join(JOURNAL_FILE), without_mark(&journal)).unwrap();
+    restore_records(&engine, &path, ID, true).unwrap();
+    assert_eq!(records_of(&engine), with_deleted);
+    std::fs::write(path.join(JOURNAL_FILE), journal).unwrap();
+    restore_records(&engine, &path, ID, true).unwrap();
+    assert_eq!(records_of(&engine), newest);
+}
+
+/// A closed bucket with names.
+fn named_bucket(changes: &[NameChange]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bucket");
+    let shared = SharedResources::default();
+    let bucket = Bucket::create(&path, ID, BucketConfig::default(), &shared).unwrap();
+    if !changes.is_empty() {
+        change(&bucket, changes);
+    }
+    bucket.close().unwrap();
+    (folder, path)
+}
+
+/// A journal as an earlier version has written it: without its first record.
+fn without_mark(journal: &[u8]) -> Vec<u8> {
+    assert!(has_mark(journal));
+    [&journal[..32], &journal[76..]].concat()
+}
+
+fn has_mark(journal: &[u8]) -> bool {
+    let first = JournalReader::new(journal).unwrap().next_record().unwrap();
+    first.is_some_and(|first| first.rewritten_length().is_some())
+}
+
+#[test]
+fn a_journal_that_may_lack_names_is_rewritten_when_the_bucket_is_opened() {
+    for (changes, is_rewritten) in [(&[(1, Some(1))][..], true), (&[][..], false)] {
+        let (_folder, path) = named_bucket(changes);
+        let whole = std::fs::read(path.join(JOURNAL_FILE)).unwrap();
+        let earlier = without_mark(&whole);
+        std::fs::write(path.join(JOURNAL_FILE), &earlier).unwrap();
+        drop(Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap());
+        let after = std::fs::read(path.join(JOURNAL_FILE)).unwrap();
+        assert_eq!(has_mark(&after), is_rewritten);
+        assert_eq!(after != earlier, is_rewritten);
+    }
+}
+
+/// While the journal cannot be opened, names change without it.
+#[test]
+fn a_journal_that_missed_writes_brings_no_older_value_back() {
+    let (_folder, path) = named_bucket(&[(1, Some(1)), (2, Some(1))]);
+    let journal = path.join(JOURNAL_FILE);
+    let before = std::fs::read(&journal).unwrap();
+    std::fs::remove_file(&journal).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+    let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
+    change(&bucket, &[(1, Some(2)), (2, None)]);
+    let newest = records_of(bucket.engine());
+    bucket.close().unwrap();
+    std::fs::remove_dir(&journal).unwrap();
+    std::fs::write(&journal, before).unwrap();
+    let engine = opened(&path);
+    restore_records(&engine, &path, ID, false).unwrap();
+    assert_eq!(records_of(&engine), newest);
 }
 
 /// The table with the names is damaged in the middle.
