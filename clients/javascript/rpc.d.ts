@@ -400,6 +400,11 @@ export interface ProviderStatus {
   openBuckets: U64OrHex;
   /** Buckets that have failed a check and take no writes. */
   quarantined: U64OrHex[];
+  /**
+   * The states of these agreements, and of those that have ended since. Empty until the provider
+   * has looked at them.
+   */
+  replicaStates: ReplicaInfo[];
   /** Buckets that the provider has an agreement for as a replica. */
   replicas: U64OrHex[];
   /** Buckets with an agreement that is not served: none was made, or it cannot be changed. */
@@ -430,6 +435,24 @@ export interface PrunedInfo {
   /** The tree that ended. It stays provable until the chain no longer holds the provider to it. */
   retired: CommitmentInfo;
 }
+
+/** An agreement of the provider as a replica of a bucket. */
+export interface ReplicaInfo {
+  /** The bucket. */
+  bucket: U64OrHex;
+  /**
+   * True if what the provider has confirmed last cannot be proven: a challenge of it costs the
+   * stake.
+   */
+  isMissing: boolean;
+  /** The anchor block of the last confirmation that the chain has. */
+  lastConfirmation: number | null;
+  /** Its state, as of the last look at the agreements. */
+  state: ReplicaStateInfo;
+}
+
+/** The state of a replica. The provider's log has the reasons. */
+export type ReplicaStateInfo = "synced" | "behind" | "syncing" | "waiting" | "unpaid" | "noCheckpoint" | "notEnabled" | "leftBehind" | "missing" | "failed" | "ended";
 
 /** The terms of a replica's syncs. */
 export interface ReplicaTermsInfo {
