@@ -17,6 +17,7 @@ mod content;
 mod contract;
 #[cfg(test)]
 mod deletion;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod fixture;
@@ -28,6 +29,7 @@ mod legacy;
 mod limits;
 #[cfg(test)]
 mod members_of_rpc;
+#[cfg(test)]
 mod object_proofs;
 #[cfg(test)]
 mod objects;

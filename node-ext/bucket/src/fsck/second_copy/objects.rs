@@ -211,7 +211,8 @@ impl Replay<'_> {
         let stored = self.engine.get_uncached(Family::Tree, key);
         let is_missing = !matches!(stored, Ok(Some(_)));
         let is_certain = number > self.database.number || !self.journal.is_damaged;
-        if !is_certain && !(is_missing && self.database.files_rebuilt) {
+        let may_be_lost = is_missing && self.database.files_rebuilt;
+        if !is_certain && !may_be_lost {
             return Ok(());
         }
         match value {
