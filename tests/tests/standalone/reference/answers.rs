@@ -45,6 +45,18 @@ impl Session<'_> {
         result
     }
 
+    /// Waits until the provider has compared what it signed with the chain: its health says so.
+    fn wait_until_signing(&mut self) {
+        for _ in 0..1_000 {
+            let health = self.client.request("cairnProvider_v1_health", json!({}));
+            if health["result"]["signingOff"].is_null() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the provider signs nothing");
+    }
+
     /// Sends a request again until the provider has seen the chain's last blocks.
     fn ask_until_answered(&mut self, name: &str, params: Value) {
         const MAX_ATTEMPTS: usize = 10_000;
@@ -118,6 +130,7 @@ pub(crate) fn of(api: &Api) -> Vec<Example> {
     let bucket = BUCKET;
     let root = json!(stage.signed_root());
 
+    session.wait_until_signing();
     session.ask("cairnProvider_v1_status", json!({}));
     session.ask("cairnProvider_v1_health", json!({}));
     session.ask("cairnProvider_v1_challenges", json!({}));
