@@ -124,7 +124,7 @@ s3 cp --only-show-errors "$work/large" s3://photos/large
 s3 cp --only-show-errors s3://photos/large "$work/back"
 cmp "$work/large" "$work/back" || fail 'the large object differs'
 rm "$work/back"
-# A large copy is one of ranges, in parts. Version 2 asks for tags too unless it is told not to.
+# A large copy is one of ranges, in parts. Version 2 asks for tags too unless it has the option below.
 copying=(--only-show-errors)
 case $(aws --version 2>&1) in
     aws-cli/1.*) ;;
