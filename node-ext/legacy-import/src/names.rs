@@ -1,6 +1,6 @@
 //! Imports the names of a bucket's objects and files, once its content is there.
 //!
-//! What a name stands for is checked against the bucket: a leaf with its data root, and the content
+//! The content of a name is checked against the bucket: a leaf with its data root, and the content
 //! in its size. A name that a bucket has already is never changed. One that it lacks is added to a
 //! bucket of an earlier import only if nothing was ever removed or replaced in that index: otherwise
 //! a client may have removed it since.

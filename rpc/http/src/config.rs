@@ -104,8 +104,8 @@ impl Default for HttpLimits {
 pub struct HttpConfig {
     /// Its limits.
     pub limits: HttpLimits,
-    /// The origins of web pages that may use it: all by default, as at today's provider. What a page
-    /// may change depends on the signed header alone, which no browser adds by itself.
+    /// The origins of web pages that may use it: all by default, as at today's provider. A page's rights
+    /// depend on the signed header alone, which no browser adds by itself.
     pub origins: AllowedOrigins,
     /// The clients that may read.
     pub reads: ReadAccess,

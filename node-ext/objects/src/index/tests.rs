@@ -293,7 +293,7 @@ proptest! {
         for name in &all {
             index.put(&key(name), &record(1), Condition::Any).unwrap();
         }
-        // What a listing is, by its definition.
+        // A listing by its definition.
         let delimiter = delimiter.as_deref();
         let expected: BTreeSet<String> = all
             .iter()

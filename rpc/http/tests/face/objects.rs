@@ -368,8 +368,10 @@ async fn a_body_that_breaks_off_leaves_nothing() {
 async fn a_role_that_is_taken_away_during_an_upload_does_not_end_it_well() {
     let face = Face::new().await;
     let (pause, paused) = tokio::sync::oneshot::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel::<()>();
     let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"ab"))]);
     let body = body.chain(futures::stream::once(async move {
+        let _ = begin.send(());
         let _ = paused.await;
         Ok(bytes::Bytes::from_static(b"cd"))
     }));
@@ -379,8 +381,8 @@ async fn a_role_that_is_taken_away_during_an_upload_does_not_end_it_well() {
         .unwrap();
     let router = face.router.clone();
     let uploading = tokio::spawn(async move { router.oneshot(request).await.unwrap() });
-    // Its first look at the chain is done once it has its place.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    // Its first look at the chain is done before its body is read.
+    begun.await.unwrap();
     let writer = account("//Writer");
     face.chain.edit(move |pallet| {
         let bucket = pallet.buckets.get_mut(&BUCKET).unwrap();
